@@ -1,0 +1,32 @@
+// How a library is opened, and where programs find libraries and models.
+#ifndef ESPY_OPTIONS_H_
+#define ESPY_OPTIONS_H_
+
+#include <string>
+
+#include "espy/export.h"
+#include "espy/status.h"
+
+namespace espy {
+
+enum class Durability {
+  kSync,   // an acknowledged change survives a power cut (group commit with fdatasync)
+  kAsync,  // it survives a crash of the program, not of the machine
+};
+
+struct OpenOptions {
+  bool create_if_missing = false;
+  bool read_only = false;      // several readers may open a library beside its one writer
+  std::string model;           // name or directory of the encoder; "" : the library's own, or espy-mini for a new one
+  int threads = 0;             // of encoders and index; 0: one for each core
+  Durability durability = Durability::kSync;
+  bool background_build = true;  // seal and merge segments while the library is open
+};
+
+// The library that a command run in `start` means: the nearest directory named ".espy" in `start` or above it.
+// NotFound when there is none.
+ESPY_EXPORT Result<std::string> FindLibrary(const std::string& start);
+
+}  // namespace espy
+
+#endif  // ESPY_OPTIONS_H_

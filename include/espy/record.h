@@ -1,0 +1,59 @@
+// What a library holds about one picture, and how pictures are named.
+#ifndef ESPY_RECORD_H_
+#define ESPY_RECORD_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espy/export.h"
+#include "espy/status.h"
+
+namespace espy {
+
+// An item's number: taken from its content hash when the item is first seen and never given to another. 63 bits, so
+// that it fits the signed ids of FAISS. People see it as 16 hexadecimal digits.
+using ItemId = std::uint64_t;
+inline constexpr ItemId kNoItem = 0;
+
+// SHA-256 of a file's bytes: the identity of a picture.
+using ContentHash = std::array<std::uint8_t, 32>;
+
+ESPY_EXPORT std::string FormatItemId(ItemId id);
+ESPY_EXPORT Result<ItemId> ParseItemId(std::string_view text);
+ESPY_EXPORT std::string FormatContentHash(const ContentHash& hash);  // 64 hexadecimal digits
+
+// Where a picture was taken: degrees, north and east positive (WGS 84).
+struct Place {
+  double latitude = 0;
+  double longitude = 0;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+// One item. Paths are bytes as the operating system gives them (not necessarily UTF-8), absolute, sorted.
+struct Record {
+  ItemId id = kNoItem;
+  ContentHash content_hash{};
+  std::uint64_t seq = 0;             // the library's sequence number when the item last changed
+  std::vector<std::string> paths;    // every place the same bytes were found; may be empty after files vanish
+  std::string format;                // "jpeg", "png", "webp", "gif", "tiff", "bmp", "heif", "avif", "jxl", "svg"
+  std::uint64_t file_bytes = 0;
+  std::int32_t width = 0;            // pixels, upright (EXIF orientation applied)
+  std::int32_t height = 0;
+  std::int64_t added_unix = 0;       // when the library first held it, seconds since 1970 UTC
+  std::int64_t modified_unix = 0;    // the file's own modification time
+  std::optional<std::int64_t> taken_unix;  // EXIF DateTimeOriginal, read as UTC when it names no zone
+  std::string camera;                // EXIF make and model, "" when absent
+  std::optional<Place> place;        // EXIF GPS
+  std::uint64_t perceptual_hash = 0;  // 64-bit DCT hash; near copies differ in few bits
+  std::vector<std::string> tags;     // a person's own words, sorted
+  std::string caption;               // "" when there is none
+  friend bool operator==(const Record&, const Record&) = default;
+};
+
+}  // namespace espy
+
+#endif  // ESPY_RECORD_H_

@@ -1,0 +1,50 @@
+// The safetensors file format: an 8-byte little-endian header length, a JSON header, then the tensors' bytes.
+#ifndef ESPY_ENCODERS_SAFETENSORS_H_
+#define ESPY_ENCODERS_SAFETENSORS_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "espy/status.h"
+
+namespace espy::encoders {
+
+enum class DType { kF32, kF16, kBF16, kF64, kI64, kI32, kI16, kI8, kU8, kBool };
+std::size_t DTypeBytes(DType dtype);
+
+struct TensorView {  // bytes point into the mapped file
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::uint8_t> bytes;
+  std::int64_t elements() const;
+};
+
+class Safetensors {
+ public:
+  // Maps the file and reads its header. Refused with a message that names the file: a length past the end or over
+  // 100 MB, JSON that does not parse or nests, an unknown dtype, a negative or overflowing shape, offsets out of range,
+  // overlapping or not covering the buffer, a size other than shape x dtype, duplicate names.
+  static Result<std::unique_ptr<Safetensors>> Open(const std::string& path);
+  // The same for bytes in memory (fuzzing); they must outlive the object.
+  static Result<std::unique_ptr<Safetensors>> Parse(std::span<const std::uint8_t> bytes,
+                                                    std::string name);
+
+  const TensorView* Find(std::string_view name) const;  // nullptr when absent
+  std::vector<std::string> Names() const;               // sorted
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  std::unique_ptr<MappedFile> file_;
+  std::unordered_map<std::string, TensorView> tensors_;
+};
+
+}  // namespace espy::encoders
+
+#endif  // ESPY_ENCODERS_SAFETENSORS_H_

@@ -1,0 +1,49 @@
+// File bytes -> upright 8-bit sRGB pixels. The gate for hostile input.
+#ifndef ESPY_IMAGING_DECODE_H_
+#define ESPY_IMAGING_DECODE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "espy/status.h"
+#include "imaging/image.h"
+
+namespace espy::imaging {
+
+enum class Format { kUnknown, kJpeg, kPng, kWebp, kGif, kTiff, kBmp, kHeif, kAvif, kJxl, kSvg };
+std::string_view FormatName(Format format);  // "jpeg", ...
+
+// Which format the bytes claim to be, by their signature (never by a file's name).
+Format SniffFormat(std::string_view bytes);
+
+// Whether a file's name has an extension of a picture that Espy reads (any case).
+bool HasPictureExtension(std::string_view path);
+
+struct DecodeOptions {
+  ImageLimits limits;
+  // The picture is wanted at about this size: a JPEG is decoded at the smallest DCT scale whose sides are both at
+  // least twice these, an SVG is rendered so that its sides cover twice these. 0: full size.
+  std::int32_t target_width = 0;
+  std::int32_t target_height = 0;
+};
+
+struct Decoded {
+  Image image;               // perhaps scaled down, see DecodeOptions
+  Format format = Format::kUnknown;
+  std::int32_t full_width = 0;   // of the picture as stored, upright
+  std::int32_t full_height = 0;
+};
+
+// EXIF orientation applied, colours managed to sRGB (embedded ICC profiles, CMYK), 16 bits reduced to 8, alpha over
+// white, first frame of an animation. Limits are checked on the header, before pixels are allocated. A truncated or
+// damaged picture is Corruption, bytes of no known format InvalidArgument, a passed limit ResourceExhausted; messages
+// say what is wrong but do not name the file, which the caller knows. Any thread.
+Result<Decoded> Decode(std::string_view bytes, const DecodeOptions& options = {});
+
+// Once at program start and end of decoding; safe to call twice. Decode calls Init by itself.
+void InitImaging();
+
+}  // namespace espy::imaging
+
+#endif  // ESPY_IMAGING_DECODE_H_

@@ -1,0 +1,17 @@
+// Resizing that equals Pillow's Image.resize to the last 8-bit level.
+#ifndef ESPY_IMAGING_RESIZE_H_
+#define ESPY_IMAGING_RESIZE_H_
+
+#include "imaging/image.h"
+
+namespace espy::imaging {
+
+enum class Filter { kBilinear, kBicubic };  // with antialiasing: the support grows with the reduction
+
+// Pillow's algorithm (src/libImaging/Resample.c): two passes, horizontal then vertical, coefficients in fixed point of
+// 22 bits, each pass rounded and clamped to 8 bits. width and height at least 1.
+Image Resize(const Image& in, std::int32_t width, std::int32_t height, Filter filter);
+
+}  // namespace espy::imaging
+
+#endif  // ESPY_IMAGING_RESIZE_H_

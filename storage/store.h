@@ -1,0 +1,181 @@
+// The truth: every record, path, vector, thumbnail and failure of a library, with the log of their changes, in RocksDB.
+//
+// Writes go through a Transaction: what it holds becomes visible together and gets consecutive sequence numbers, in one
+// WriteBatch, synced as the durability asks. Reads take a Snapshot, which never changes, or nullptr for the newest state.
+// Key layout: docs/FORMATS.md. Threads: any method from any thread; commits queue behind each other.
+#ifndef ESPY_STORAGE_STORE_H_
+#define ESPY_STORAGE_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espy/ingest.h"
+#include "espy/record.h"
+#include "espy/status.h"
+
+namespace espy::storage {
+
+// The format that this program writes; a library with a greater number is refused.
+inline constexpr std::uint32_t kFormatVersion = 1;
+
+// A space's number inside one library: small, given once, never reused.
+using SpaceNumber = std::uint32_t;
+
+struct SpaceRow {
+  SpaceNumber number = 0;
+  std::string model;       // name at the time the space was made
+  std::string space_id;    // what makes vectors comparable: see encoders::EncoderInfo
+  std::string directory;   // where the model was found last
+  std::int64_t dimension = 0;
+  friend bool operator==(const SpaceRow&, const SpaceRow&) = default;
+};
+
+// What was known of the file at a path when it was taken: unchanged facts mean unread bytes.
+struct PathRow {
+  ItemId item = kNoItem;
+  std::uint64_t size = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t inode = 0;
+  friend bool operator==(const PathRow&, const PathRow&) = default;
+};
+
+// A file that could not be taken, keyed by its path.
+struct FailureRow {
+  StatusCode code = StatusCode::kIoError;
+  std::string message;
+  std::int64_t when_unix = 0;
+  std::uint32_t attempts = 0;
+  std::uint64_t size = 0;          // of the file then: a changed file is tried again
+  std::int64_t modified_ns = 0;
+  friend bool operator==(const FailureRow&, const FailureRow&) = default;
+};
+
+enum class ChangeKind : std::uint8_t { kPutItem = 1, kPutVector = 2, kForget = 3 };
+
+struct LogEntry {
+  std::uint64_t seq = 0;
+  ChangeKind kind = ChangeKind::kPutItem;
+  ItemId item = kNoItem;
+  SpaceNumber space = 0;  // for kPutVector
+};
+
+class Snapshot;  // a point in the store's history; shared, released by the last holder
+
+// Changes that become visible together. Build it in one thread, then hand it to Store::Commit.
+class Transaction {
+ public:
+  Transaction();
+  ~Transaction();
+  Transaction(Transaction&&) noexcept;
+  Transaction& operator=(Transaction&&) noexcept;
+
+  // The record whole (new or changed), its content hash and every path in record.paths are keyed to it. record.seq is set
+  // by the commit. Paths that the item no longer has are removed with DeletePath.
+  void PutItem(const Record& record);
+  void PutPath(std::string_view path, const PathRow& row);
+  void DeletePath(std::string_view path);
+  // A unit vector of the space's dimension in FP16.
+  void PutVector(SpaceNumber space, ItemId item, std::span<const std::uint16_t> half);
+  void PutThumbnail(ItemId item, std::string_view jpeg);
+  // Record, hash, paths, thumbnail and the vectors in `spaces`.
+  void Forget(const Record& record, std::span<const SpaceNumber> spaces);
+  void PutFailure(std::string_view path, const FailureRow& row);
+  void DeleteFailure(std::string_view path);
+
+  std::size_t changes() const;      // that take a sequence number
+  std::size_t bytes() const;        // roughly, of the batch
+
+  struct State;
+  const std::vector<LogEntry>& log() const;  // seq is 0 until committed
+
+ private:
+  friend class Store;
+  std::unique_ptr<State> state_;
+};
+
+struct StoreOptions {
+  bool create_if_missing = false;
+  bool read_only = false;
+  bool sync = true;
+  // After a damaged write-ahead log was reported: open with what is intact, and say what was lost through `lost`.
+  bool recover_tail = false;
+};
+
+class Store {
+ public:
+  // `directory` is the library's own (LOCK, FORMAT and db/ lie in it).
+  static Result<std::unique_ptr<Store>> Open(const std::string& directory, const StoreOptions& options);
+  virtual ~Store() = default;
+
+  virtual const std::string& directory() const = 0;
+  virtual std::uint64_t last_seq() const = 0;  // of the last commit acknowledged
+
+  // Applies the transaction; returns its last sequence number (its first is that minus changes() plus 1). On return
+  // the change is as durable as StoreOptions::sync says.
+  virtual Result<std::uint64_t> Commit(Transaction transaction) = 0;
+
+  virtual std::shared_ptr<const Snapshot> TakeSnapshot() = 0;
+  virtual std::uint64_t SeqOf(const Snapshot& snapshot) const = 0;
+
+  // Absent rows are NotFound, rows that do not parse Corruption.
+  virtual Result<Record> GetItem(ItemId id, const Snapshot* snapshot = nullptr) = 0;
+  virtual Result<std::vector<Record>> GetItems(std::span<const ItemId> ids,
+                                               const Snapshot* snapshot = nullptr) = 0;
+  virtual Result<ItemId> FindHash(const ContentHash& hash, const Snapshot* snapshot = nullptr) = 0;
+  virtual Result<PathRow> GetPath(std::string_view path, const Snapshot* snapshot = nullptr) = 0;
+  virtual Status GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
+                           const Snapshot* snapshot = nullptr) = 0;
+  virtual Result<std::string> GetThumbnail(ItemId id) = 0;
+
+  // Scans, in order of key; the callback returns false to stop.
+  virtual Status ScanItems(const std::function<bool(const Record&)>& row,
+                           const Snapshot* snapshot = nullptr) = 0;
+  virtual Status ScanPaths(std::string_view prefix,
+                           const std::function<bool(std::string_view, const PathRow&)>& row,
+                           const Snapshot* snapshot = nullptr) = 0;
+  virtual Status ScanVectors(SpaceNumber space,
+                             const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
+                             const Snapshot* snapshot = nullptr) = 0;
+  virtual Status ScanLog(std::uint64_t after_seq, const std::function<bool(const LogEntry&)>& row,
+                         const Snapshot* snapshot = nullptr) = 0;
+  virtual Status ScanFailures(const std::function<bool(std::string_view, const FailureRow&)>& row) = 0;
+
+  struct Counts {
+    std::uint64_t items = 0, paths = 0, failures = 0, picture_bytes = 0;
+  };
+  virtual Result<Counts> Count(const Snapshot* snapshot = nullptr) = 0;
+
+  // Spaces. AddSpace gives the number; the first one added is current until SetCurrentSpace.
+  virtual Result<std::vector<SpaceRow>> Spaces() = 0;
+  virtual Result<SpaceRow> AddSpace(const SpaceRow& row) = 0;
+  virtual Result<SpaceNumber> CurrentSpace() = 0;  // NotFound in a new library
+  virtual Status SetCurrentSpace(SpaceNumber space) = 0;
+
+  // Segments: bytes in checksummed chunks under (space, segment), and one manifest a space, replaced whole.
+  virtual Status PutManifest(SpaceNumber space, std::string_view bytes) = 0;
+  virtual Result<std::string> GetManifest(SpaceNumber space) = 0;  // NotFound when there is none
+  virtual Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
+                          std::string_view bytes) = 0;
+  virtual Result<std::string> GetChunk(SpaceNumber space, std::uint64_t segment,
+                                       std::uint32_t chunk) = 0;
+  virtual Status DeleteSegment(SpaceNumber space, std::uint64_t segment) = 0;
+  virtual Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) = 0;
+
+  // Free-standing maintenance.
+  virtual Status Flush() = 0;
+  virtual Status CompactAll() = 0;
+  // Reads every block of every file against its checksum and every row against its parser and its references (paths to
+  // items, hashes to items, log). Sentences about what is wrong; `repair` mends derived rows (paths, hashes).
+  virtual Result<std::vector<std::string>> Verify(bool repair) = 0;
+  virtual Result<std::uint64_t> DiskBytes() = 0;
+};
+
+}  // namespace espy::storage
+
+#endif  // ESPY_STORAGE_STORE_H_

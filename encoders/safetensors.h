@@ -1,4 +1,5 @@
-// The safetensors file format: an 8-byte little-endian header length, a JSON header, then the tensors' bytes.
+// The safetensors file format: an 8-byte little-endian header length, a JSON header, then the
+// tensors' bytes.
 #ifndef ESPY_ENCODERS_SAFETENSORS_H_
 #define ESPY_ENCODERS_SAFETENSORS_H_
 
@@ -27,9 +28,10 @@ struct TensorView {  // bytes point into the mapped file
 
 class Safetensors {
  public:
-  // Maps the file and reads its header. Refused with a message that names the file: a length past the end or over
-  // 100 MB, JSON that does not parse or nests, an unknown dtype, a negative or overflowing shape, offsets out of range,
-  // overlapping or not covering the buffer, a size other than shape x dtype, duplicate names.
+  // Maps the file and reads its header. Refused with a message that names the file: a length past
+  // the end or over 100 MB, JSON that does not parse or nests, an unknown dtype, a negative or
+  // overflowing shape, offsets out of range, overlapping or not covering the buffer, a size other
+  // than shape x dtype, duplicate names.
   static Result<std::unique_ptr<Safetensors>> Open(const std::string& path);
   // The same for bytes in memory (fuzzing); they must outlive the object.
   static Result<std::unique_ptr<Safetensors>> Parse(std::span<const std::uint8_t> bytes,

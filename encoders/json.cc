@@ -136,6 +136,11 @@ const JsonValue* JsonValue::FindGiven(std::string_view key) const {
 
 Result<JsonValue> ParseJson(std::string_view text, const std::string& name,
                             const JsonLimits& limits) {
+  // The parser takes a NUL for the end of its input and would never look at what follows.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Status::Corruption(name + ": not JSON at byte " + std::to_string(nul + 1) +
+                              "; download the file again");
+  }
   TreeBuilder builder(name, limits);
   const bool whole = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   if (!builder.status().ok()) return builder.status();

@@ -1,4 +1,5 @@
-// config.json and preprocessor_config.json of a published CLIP or SigLIP model, with the defaults for absent keys.
+// config.json and preprocessor_config.json of a published CLIP or SigLIP model, with the defaults
+// for absent keys. docs/MODELS.md lists every key that is read, its default and its limits.
 #ifndef ESPY_ENCODERS_CONFIG_H_
 #define ESPY_ENCODERS_CONFIG_H_
 
@@ -14,13 +15,17 @@ namespace espy::encoders {
 enum class Family { kClip, kSiglip };
 std::string_view FamilyName(Family family);  // "clip", "siglip"
 
-enum class Activation { kQuickGelu, kGeluTanh, kGelu };  // x * sigmoid(1.702 x); tanh approximation; erf
+enum class Activation {
+  kQuickGelu,
+  kGeluTanh,
+  kGelu
+};  // x * sigmoid(1.702 x); tanh approximation; erf
 
-// One transformer tower. All sizes are at least 1 and bounded (width and inter <= 16384, layers <= 256, ...), heads
-// divides width: the parser refuses anything else.
+// One transformer tower. All sizes are at least 1 and bounded (width <= 16384, inter <= 65536,
+// layers <= 256), heads divides width: the parser refuses anything else.
 struct TowerConfig {
-  std::int64_t width = 0;   // hidden_size
-  std::int64_t inter = 0;   // intermediate_size
+  std::int64_t width = 0;  // hidden_size
+  std::int64_t inter = 0;  // intermediate_size
   std::int64_t layers = 0;
   std::int64_t heads = 0;
   Activation activation = Activation::kQuickGelu;
@@ -28,15 +33,17 @@ struct TowerConfig {
 };
 
 struct VisionConfig : TowerConfig {
-  std::int64_t image_size = 0;  // pixels a side
-  std::int64_t patch_size = 0;
+  std::int64_t image_size = 0;  // pixels a side, at least patch_size
+  std::int64_t patch_size =
+      0;  // (image_size / patch_size)^2 patches, the division rounded down; at most 16384
   bool attention_pool = false;  // SigLIP's head (vision_use_head)
 };
 
 struct TextConfig : TowerConfig {
   std::int64_t vocabulary = 0;
-  std::int64_t context = 0;     // max_position_embeddings
-  std::int64_t eos_id = 0;      // as config.json says; 2 selects CLIP's legacy pooling at the largest id
+  std::int64_t context = 0;  // max_position_embeddings
+  std::int64_t eos_id =
+      0;  // as config.json says; 2 selects CLIP's legacy pooling at the largest id
   std::int64_t pad_id = 0;
 };
 
@@ -44,18 +51,34 @@ struct ModelConfig {
   Family family = Family::kClip;
   VisionConfig vision;
   TextConfig text;
-  std::int64_t projection = 0;  // dimension of the embeddings
-  imaging::PreprocessSpec preprocess;
-  // From espy.json beside config.json when the publisher gave one (ours do): how the model was trained.
+  std::int64_t projection = 0;         // dimension of the embeddings; SigLIP's equals vision.width
+  imaging::PreprocessSpec preprocess;  // its width and height equal vision.image_size
+  // How the model was trained: SigLIP by the sigmoid loss, CLIP by softmax unless espy.json says
+  // otherwise.
   bool sigmoid = false;
+  // From espy.json; used where the weights hold no logit_bias tensor (CLIP's layout has none).
+  float logit_bias = 0;
 };
 
-// Reads config.json, preprocessor_config.json (the family's defaults when absent) and espy.json (optional) in `directory`.
+// Reads config.json, preprocessor_config.json (else processor_config.json's image_processor, else
+// the family's defaults) and espy.json (optional) in `directory`.
+//
+// espy.json is what config.json has no place for, from publishers that care to say it:
+//   "loss"        "sigmoid" | "softmax": the contrastive loss of the training; with the first,
+//   sigmoid(logit) is a
+//                 probability
+//   "logit_bias"  number added to logit_scale * cosine; default 0
+// Other keys in it are the publisher's own and are not looked at.
+//
+// Errors name the file, the object and the key: InvalidArgument for a wrong value, Unsupported for
+// a well-formed model of another kind, Corruption for broken JSON.
 Result<ModelConfig> ReadModelConfig(const std::string& directory);
 
-// The same from text, for tests and fuzzing; `name` stands in messages.
-Result<ModelConfig> ParseModelConfig(std::string_view config_json, std::string_view preprocessor_json,
-                                     const std::string& name);
+// The same from text, for tests and fuzzing; `name` stands in messages. Empty texts are absent
+// files.
+Result<ModelConfig> ParseModelConfig(std::string_view config_json,
+                                     std::string_view preprocessor_json, const std::string& name,
+                                     std::string_view espy_json = {});
 
 }  // namespace espy::encoders
 

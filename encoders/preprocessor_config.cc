@@ -1,0 +1,153 @@
+#include "encoders/preprocessor_config.h"
+
+#include <optional>
+
+#include "base/status_macros.h"
+#include "encoders/json_fields.h"
+
+namespace espy::encoders {
+namespace {
+
+using imaging::Filter;
+using imaging::PreprocessSpec;
+
+constexpr std::int64_t kMaxSide = 8192;
+constexpr std::array<float, 3> kClipMean{0.48145466f, 0.4578275f, 0.40821073f};
+constexpr std::array<float, 3> kClipStd{0.26862954f, 0.26130258f, 0.27577711f};
+
+// What `size` or `crop_size` asks for: the shorter side, or both sides.
+struct Size {
+  std::int64_t shortest = 0;  // 0: not given
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
+// The three shapes that were published: 224, {"shortest_edge": 224}, {"height": 224, "width": 224}.
+// A bare number is the shorter side for CLIP's `size` and a square everywhere else.
+std::optional<Size> ReadSize(JsonFields* fields, std::string_view key, bool number_is_shortest) {
+  const JsonValue* field = fields->Raw(key);
+  if (field == nullptr) return std::nullopt;
+  if (field->is_number()) {
+    const std::int64_t side = fields->Integer(key, 1, 1, kMaxSide);
+    return number_is_shortest ? Size{side, 0, 0} : Size{0, side, side};
+  }
+  JsonFields object = fields->Object(key);
+  Size size;
+  size.shortest = object.Integer("shortest_edge", 0, 1, kMaxSide);
+  size.height = object.Integer("height", 0, 1, kMaxSide);
+  size.width = object.Integer("width", 0, 1, kMaxSide);
+  fields->Merge(object.status());
+  const bool both = size.height > 0 && size.width > 0;
+  const bool either = size.height > 0 || size.width > 0;
+  if (object.Has("longest_edge") || either != both || both == (size.shortest > 0)) {
+    fields->Refuse(
+        key,
+        "is none of a number, {\"shortest_edge\"} and {\"height\", \"width\"}, which are "
+        "what this version handles",
+        StatusCode::kUnsupported);
+  }
+  return size;
+}
+
+void ReadTriple(JsonFields* fields, std::string_view key, double least, double most,
+                std::array<float, 3>* out) {
+  const JsonValue* field = fields->Raw(key);
+  if (field == nullptr) return;
+  const JsonValue::Array* items = field->AsArray();
+  if (items == nullptr || items->size() != 3) {
+    fields->Refuse(key, "is not a list of three numbers");
+    return;
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double number = (*items)[i].AsNumber();
+    if (!(*items)[i].is_number() || !(number >= least && number <= most)) {
+      fields->Refuse(key, "holds something that is not a number within limits");
+      return;
+    }
+    (*out)[i] = static_cast<float>(number);
+  }
+}
+
+// PIL's numbers for its filters.
+Filter ReadFilter(JsonFields* fields) {
+  constexpr std::int64_t kBilinear = 2;
+  constexpr std::int64_t kBicubic = 3;
+  const std::int64_t number = fields->Integer("resample", kBicubic, 0, 5);
+  if (number != kBilinear && number != kBicubic) {
+    fields->Refuse(
+        "resample",
+        "is " + std::to_string(number) + "; this version has 2 (bilinear) and 3 (bicubic)",
+        StatusCode::kUnsupported);
+  }
+  return number == kBilinear ? Filter::kBilinear : Filter::kBicubic;
+}
+
+void ReadGeometry(JsonFields* fields, bool clip, std::int64_t image_size, PreprocessSpec* spec) {
+  if (!fields->Flag("do_resize", true)) {
+    fields->Refuse("do_resize", "is false: pictures of any size need resizing",
+                   StatusCode::kUnsupported);
+  }
+  const bool crops = fields->Flag("do_center_crop", clip);
+  const Size size = ReadSize(fields, "size", clip)
+                        .value_or(clip ? Size{image_size, 0, 0} : Size{0, image_size, image_size});
+  const Size crop = ReadSize(fields, "crop_size", false).value_or(Size{0, image_size, image_size});
+  if (crops && crop.shortest > 0) fields->Refuse("crop_size", "gives one side only");
+  if (!fields->status().ok()) return;
+
+  const bool squashes = size.shortest == 0;
+  const Size out = crops ? crop : size;
+  if (!crops && !squashes) {
+    fields->Refuse("size", "keeps the picture's aspect and nothing crops it to the model's square",
+                   StatusCode::kUnsupported);
+  } else if (crops && squashes && (crop.height != size.height || crop.width != size.width)) {
+    fields->Refuse("crop_size", "differs from a size of both sides, which this version cannot do",
+                   StatusCode::kUnsupported);
+  } else if (out.height != image_size || out.width != image_size) {
+    fields->Refuse(crops ? "crop_size" : "size", "makes pictures of " + std::to_string(out.width) +
+                                                     " x " + std::to_string(out.height) +
+                                                     ", but config.json's image_size is " +
+                                                     std::to_string(image_size));
+  }
+  spec->fit = squashes ? PreprocessSpec::Fit::kSquash : PreprocessSpec::Fit::kShortestEdgeCrop;
+  spec->resize_shortest = static_cast<std::int32_t>(squashes ? image_size : size.shortest);
+  spec->width = static_cast<std::int32_t>(image_size);
+  spec->height = static_cast<std::int32_t>(image_size);
+}
+
+}  // namespace
+
+Result<PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, Family family,
+                                        std::int64_t image_size, const std::string& name) {
+  if (preprocessor != nullptr && preprocessor->AsObject() == nullptr) {
+    return Status::InvalidArgument(name + ": not an object");
+  }
+  JsonFields fields(preprocessor, name);
+  const std::string processor =
+      fields.Text("image_processor_type", fields.Text("feature_extractor_type", ""));
+  if (processor.starts_with("Siglip2")) {
+    return Status::Unsupported(name + ": " + Printable(processor) +
+                               " belongs to SigLIP2's NaFlex variant, whose pictures vary in size; "
+                               "use a fixed-size SigLIP2 model such as siglip2-base-patch16-224");
+  }
+  // The processor's class decides what an absent key means; it is almost always the family's own.
+  const bool clip = processor.starts_with("CLIP")     ? true
+                    : processor.starts_with("Siglip") ? false
+                                                      : family == Family::kClip;
+  PreprocessSpec spec;
+  ReadGeometry(&fields, clip, image_size, &spec);
+  spec.filter = ReadFilter(&fields);
+  const double factor = fields.Number("rescale_factor", 1.0 / 255.0, 1e-9, 1e3);
+  spec.rescale = fields.Flag("do_rescale", true) ? static_cast<float>(factor) : 1.0f;
+  spec.mean = clip ? kClipMean : std::array<float, 3>{0.5f, 0.5f, 0.5f};
+  spec.std = clip ? kClipStd : std::array<float, 3>{0.5f, 0.5f, 0.5f};
+  ReadTriple(&fields, "image_mean", -1e6, 1e6, &spec.mean);
+  ReadTriple(&fields, "image_std", 1e-6, 1e6, &spec.std);
+  if (!fields.Flag("do_normalize", true)) {
+    spec.mean = {0, 0, 0};
+    spec.std = {1, 1, 1};
+  }
+  ESPY_RETURN_IF_ERROR(fields.status());
+  return spec;
+}
+
+}  // namespace espy::encoders

@@ -1,0 +1,166 @@
+"""Draw training batches: pictures, the sentence of each, further sentences, and which sentence is true of which.
+
+A batch (all torch tensors; B pictures, M = B + extra sentences, N false sentences of scenes, V tag words):
+
+    pixels  uint8 [B, side, side, 3]
+    ids     int64 [M + N, T]   token ids, padded with the end token; T is the longest of the batch
+    truth   int8  [B, M]       1 true, 0 false, -1 unknown (left out of the loss)
+    owner   int64 [N]          the picture whose false sentence this is
+    words   float [B, V]       what the picture shows, each row a distribution, for the word head
+"""
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+import compose
+import words as lexicon
+from scenes import SceneMaker, article
+
+_COLOURS = frozenset(lexicon.COLOURS)
+SCENES, EXTRA, FALSE_EACH = 0.36, 0.75, 3  # shares of the batch size; false sentences kept for one scene
+
+
+def tag_vocabulary(train):
+    """Tag -> column of the word head: everything said of at least two training pictures."""
+    seen = {}
+    for item in train:
+        for tag in item.tags:
+            seen[tag] = seen.get(tag, 0) + 1
+    return {tag: n for n, tag in enumerate(sorted(t for t, c in seen.items() if c > 1))}
+
+
+class Batches(torch.utils.data.IterableDataset):
+    """An endless stream of batches; the same seed and worker give the same stream."""
+
+    def __init__(self, items, wordnet, tokenizer_file, side, batch, seed):
+        super().__init__()
+        self.train = [i for i in items if i.side == "train"]
+        self.wordnet, self.side, self.batch, self.seed = wordnet, side, batch, seed
+        self.tags = tag_vocabulary(self.train)
+        self._tokenizer_file = str(tokenizer_file)
+        weights = np.array([i.weight for i in self.train])
+        self._cumulative = np.cumsum(weights / weights.sum())
+        self._backgrounds = [i for i in self.train if i.source == "photos-hand"]
+        self._kinds = sorted({k for i in self.train for k in i.kinds})
+        self._scenes = SceneMaker([i for i in self.train if i.pasteable], self._backgrounds, wordnet, side)
+        self._text_tags = {}
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        tokenizer = Tokenizer.from_file(self._tokenizer_file)
+        end = tokenizer.token_to_id("<|endoftext|>")
+        tokenizer.enable_truncation(32)
+        tokenizer.enable_padding(pad_id=end, pad_token="<|endoftext|>")
+        while True:
+            yield self._batch(rng, tokenizer)
+
+    def _item(self, rng):
+        return self.train[min(np.searchsorted(self._cumulative, rng.random()), len(self.train) - 1)]
+
+    def _tags_of(self, text):
+        if text not in self._text_tags:
+            if len(self._text_tags) > 200_000:
+                self._text_tags.clear()
+            self._text_tags[text] = frozenset(self.wordnet.words(text))
+        return self._text_tags[text]
+
+    def sentence(self, item, rng, background=""):
+        """One true thing to say of a picture: its caption in some form, a keyword, its kind, or its colour."""
+        caption, draw = item.caption, rng.random()
+        coloured = bool(self._tags_of(caption) & _COLOURS)
+        if draw < 0.12 and item.kinds:
+            near = min(int(rng.exponential(1.3)), len(item.kinds) - 1)
+            return article(item.kinds[near]) if rng.random() < 0.6 else item.kinds[near]
+        if draw < 0.22 and item.keywords:
+            return item.keywords[rng.integers(len(item.keywords))]
+        if draw < 0.28 and item.keywords:
+            return f"{caption} {item.keywords[rng.integers(len(item.keywords))]}"
+        if draw < 0.40 and item.colour and not coloured:
+            return article(f"{item.colour} {caption}")
+        if draw < 0.45:
+            return caption.split()[-1]
+        said = article(caption) if rng.random() < 0.5 else caption
+        frame = rng.random()
+        if frame < 0.12:
+            said = ("a photo of " if item.photo else "a drawing of ") + said
+        elif frame < 0.17:
+            said = "a picture of " + said
+        elif background and frame < 0.4:
+            said += f" on a {background} background"
+        return said
+
+    def _single(self, rng):
+        """One picture of one thing: pixels, sentence, tags, colour known, false sentences, word weights."""
+        item, background = self._item(rng), ""
+        if item.photo:
+            canvas = compose.random_crop(item.pixels, self.side, rng, 0.4)
+        else:
+            draw = rng.random()
+            if draw < 0.25 and self._backgrounds:
+                place = self._backgrounds[rng.integers(len(self._backgrounds))]
+                canvas = compose.random_crop(place.pixels, self.side, rng, 0.25)
+            elif draw < 0.35:
+                background = list(compose.RGB_OF)[rng.integers(len(compose.RGB_OF))]
+                canvas = compose.plain_background(self.side, rng, background)
+            else:
+                canvas = compose.plain_background(self.side, rng)
+            canvas = compose.single(item, self.side, rng, canvas)
+        text = self.sentence(item, rng, background)
+        named = bool(self._tags_of(text) & _COLOURS) or item.colour
+        canvas = compose.jitter(canvas, rng, named)
+        return canvas, text, item.tags | self._tags_of(text), bool(item.colour), [], [item]
+
+    def _scene(self, rng):
+        scene = self._scenes.make(rng)
+        wrong = [t for kind in scene.wrong for t in scene.wrong[kind]]
+        picked = rng.permutation(len(wrong))[:FALSE_EACH]
+        canvas = compose.jitter(scene.image, rng, True)
+        return canvas, scene.text, frozenset(scene.tags), True, [wrong[k] for k in picked], scene.items
+
+    def _word_weights(self, drawn):
+        weights = np.zeros((len(drawn), len(self.tags)), np.float32)
+        for row, (_, text, tags, _, _, shown) in enumerate(drawn):
+            for item in shown:
+                for group, value in ((self._tags_of(item.caption), 1.0), (item.kinds, 0.35), (item.tags, 0.2)):
+                    for word in group:
+                        for tag in self._tags_of(word) if " " in word else (word,):
+                            if tag in self.tags:
+                                weights[row, self.tags[tag]] = max(weights[row, self.tags[tag]], value)
+            for tag in tags & (_COLOURS | {"one", "two", "three", "four"}):
+                if tag in self.tags:
+                    weights[row, self.tags[tag]] = 0.6
+        return weights / np.maximum(weights.sum(1, keepdims=True), 1e-6)
+
+    def _truth(self, drawn, texts, scenes):
+        """1 / 0 / -1 for every picture and sentence: true when all of its words may be said of the picture."""
+        truth = np.zeros((len(drawn), len(texts)), np.int8)
+        for column, text in enumerate(texts):
+            tags = self._tags_of(text)
+            if not tags:
+                continue
+            exact, plain = column < len(drawn) and scenes[column], tags - _COLOURS
+            for row, (_, _, shown, colour_known, _, _) in enumerate(drawn):
+                if tags <= shown:
+                    truth[row, column] = -1 if exact else 1
+                elif plain and plain <= shown and not colour_known:
+                    truth[row, column] = -1
+        truth[np.arange(len(drawn)), np.arange(len(drawn))] = 1
+        return truth
+
+    def _batch(self, rng, tokenizer):
+        scenes = rng.random(self.batch) < SCENES
+        drawn = [self._scene(rng) if s else self._single(rng) for s in scenes]
+        texts = [d[1] for d in drawn]
+        for _ in range(int(EXTRA * self.batch)):
+            draw = rng.random()
+            texts.append(self._kinds[rng.integers(len(self._kinds))] if draw < 0.2 else
+                         self.sentence(self._item(rng), rng))
+        wrong = [(row, text) for row, d in enumerate(drawn) for text in d[4]]
+        coded = tokenizer.encode_batch(texts + [text for _, text in wrong])
+        return {"pixels": torch.from_numpy(np.stack([np.asarray(d[0]) for d in drawn])),
+                "ids": torch.tensor([c.ids for c in coded]),
+                "truth": torch.from_numpy(self._truth(drawn, texts, scenes)),
+                "owner": torch.tensor([row for row, _ in wrong], dtype=torch.long),
+                "words": torch.from_numpy(self._word_weights(drawn))}

@@ -1,0 +1,80 @@
+"""Write a run's mean weights as a model directory that transformers and espy open, and read one back.
+
+    python export.py --run DIR/run --out ../espy-mini
+
+The directory: config.json, model.safetensors (float16), preprocessor_config.json and the tokenizer's files.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from model import Clip, Shape
+
+TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json")
+
+
+def config_of(s):
+    """config.json of a CLIPModel. Every size is written out, for an absent key would mean the large model's."""
+    shared = {"hidden_act": "gelu", "layer_norm_eps": 1e-5, "attention_dropout": 0.0, "initializer_factor": 1.0,
+              "initializer_range": 0.02, "projection_dim": s.joint}
+    return {
+        "architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": s.joint,
+        "logit_scale_init_value": 2.6592, "initializer_factor": 1.0, "torch_dtype": "float16", "dtype": "float16",
+        "text_config": shared | {
+            "model_type": "clip_text_model", "vocab_size": s.vocabulary, "hidden_size": s.text_width,
+            "intermediate_size": s.text_width * s.mlp_ratio, "num_hidden_layers": s.text_layers,
+            "num_attention_heads": s.text_heads, "max_position_embeddings": s.context,
+            "bos_token_id": s.eos - 1, "eos_token_id": s.eos, "pad_token_id": s.eos},
+        "vision_config": shared | {
+            "model_type": "clip_vision_model", "hidden_size": s.vision_width,
+            "intermediate_size": s.vision_width * s.mlp_ratio, "num_hidden_layers": s.vision_layers,
+            "num_attention_heads": s.vision_heads, "num_channels": 3, "image_size": s.image, "patch_size": s.patch}}
+
+
+def preprocessor_of(s):
+    """preprocessor_config.json: squash to the square, bicubic with antialiasing, [-1, 1]. Cut-outs and drawings come
+    in any aspect and their ends matter, so nothing is cropped away."""
+    square = {"height": s.image, "width": s.image}
+    return {"image_processor_type": "CLIPImageProcessor", "processor_class": "CLIPProcessor", "do_convert_rgb": True,
+            "do_resize": True, "size": square, "resample": 3, "do_center_crop": False, "crop_size": square,
+            "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
+            "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+
+def write(weights, run, out):
+    """weights {name: tensor} -> a model directory."""
+    from safetensors.torch import save_file
+    out.mkdir(parents=True, exist_ok=True)
+    tensors = {n: t.detach().cpu().to(torch.float16).contiguous() for n, t in weights.items()}
+    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "config.json").write_text(json.dumps(config_of(Shape()), indent=2) + "\n")
+    (out / "preprocessor_config.json").write_text(json.dumps(preprocessor_of(Shape()), indent=2) + "\n")
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(run / name, out / name)
+
+
+def load(folder):
+    """The published float16 weights in our own model, as float32, so that what is measured is what is published."""
+    from safetensors.torch import load_file
+    model = Clip(Shape())
+    model.load_state_dict({n: t.float() for n, t in load_file(Path(folder) / "model.safetensors").items()})
+    return model.eval()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "espy-mini")
+    options = parser.parse_args()
+    saved = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    write(saved["mean"], options.run, options.out)
+    size = sum(f.stat().st_size for f in options.out.iterdir())
+    print(f"{options.out}: step {saved['step']}, {size / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,5 @@
-// A queue between two stages of a pipeline, bounded by the weight of what it holds (bytes, mostly), so that a fast stage
-// waits for a slow one instead of filling memory.
+// A queue between two stages of a pipeline, bounded by the weight of what it holds (bytes, mostly),
+// so that a fast stage waits for a slow one instead of filling memory.
 #ifndef ESPY_BASE_BOUNDED_QUEUE_H_
 #define ESPY_BASE_BOUNDED_QUEUE_H_
 
@@ -17,11 +17,12 @@ class BoundedQueue {
  public:
   explicit BoundedQueue(std::size_t capacity) : capacity_(capacity) {}
 
-  // Waits while the queue is over its capacity (an element heavier than the whole capacity passes when the queue is
-  // empty). False when the queue is closed: the element was not taken.
+  // Waits while the queue is over its capacity (an element heavier than the whole capacity passes
+  // when the queue is empty). False when the queue is closed: the element was not taken.
   bool Push(T value, std::size_t weight) {
     std::unique_lock lock(mutex_);
-    not_full_.wait(lock, [&] { return closed_ || elements_.empty() || held_ + weight <= capacity_; });
+    not_full_.wait(lock,
+                   [&] { return closed_ || elements_.empty() || held_ + weight <= capacity_; });
     if (closed_) return false;
     held_ += weight;
     elements_.emplace_back(std::move(value), weight);

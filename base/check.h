@@ -1,4 +1,5 @@
-// CHECK stops the program at a bug, with the condition and a sentence. Conditions of the outside world are Status.
+// CHECK stops the program at a bug, with the condition and a sentence. Conditions of the outside
+// world are Status.
 #ifndef ESPY_BASE_CHECK_H_
 #define ESPY_BASE_CHECK_H_
 
@@ -7,11 +8,11 @@ namespace espy {
                               const char* sentence);
 }  // namespace espy
 
-#define ESPY_CHECK(condition, sentence)                                      \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]] {                                         \
-      ::espy::CheckFailed(__FILE__, __LINE__, #condition, sentence);         \
-    }                                                                        \
+#define ESPY_CHECK(condition, sentence)                              \
+  do {                                                               \
+    if (!(condition)) [[unlikely]] {                                 \
+      ::espy::CheckFailed(__FILE__, __LINE__, #condition, sentence); \
+    }                                                                \
   } while (false)
 
 #endif  // ESPY_BASE_CHECK_H_

@@ -1,5 +1,6 @@
-// Fixed-width integers and length-prefixed strings in byte buffers: little-endian for values, big-endian for keys, whose
-// order RocksDB compares as bytes. Readers never run past the end: they return false and leave the cursor where it was.
+// Fixed-width integers and length-prefixed strings in byte buffers: little-endian for values,
+// big-endian for keys, whose order RocksDB compares as bytes. Readers never run past the end: they
+// return false and leave the cursor where it was.
 #ifndef ESPY_BASE_CODING_H_
 #define ESPY_BASE_CODING_H_
 
@@ -12,7 +13,8 @@
 
 namespace espy {
 
-static_assert(std::endian::native == std::endian::little, "Espy's fast paths assume x86-64 or arm64");
+static_assert(std::endian::native == std::endian::little,
+              "Espy's fast paths assume x86-64 or arm64");
 
 template <class T>
 void PutFixed(std::string* out, T value) {  // little-endian

@@ -1,5 +1,5 @@
-// CRC-32C (Castagnoli), the checksum of what Espy writes beside RocksDB's own. By the SSE 4.2 instruction where the CPU
-// has it; the same value everywhere.
+// CRC-32C (Castagnoli), the checksum of what Espy writes beside RocksDB's own. By the SSE 4.2
+// instruction where the CPU has it; the same value everywhere.
 #ifndef ESPY_BASE_CRC32C_H_
 #define ESPY_BASE_CRC32C_H_
 

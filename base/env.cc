@@ -65,7 +65,7 @@ Result<std::string> Env::ReadFile(const std::string& path, std::uint64_t max_byt
   // O_NONBLOCK: opening a FIFO must not wait for its writer.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return IoStatus(path, errno);
-  struct stat st{};
+  struct stat st {};
   if (::fstat(file.get(), &st) != 0) return IoStatus(path, errno);
   if (!S_ISREG(st.st_mode)) return Status::InvalidArgument(path + ": not a regular file");
   const auto too_long = [&](std::uint64_t size) {
@@ -93,7 +93,7 @@ Result<std::string> Env::ReadFile(const std::string& path, std::uint64_t max_byt
 }
 
 Result<FileFacts> Env::Stat(const std::string& path) {
-  struct stat st{};
+  struct stat st {};
   if (::stat(path.c_str(), &st) != 0) return IoStatus(path, errno);
   return FactsOf(st);
 }

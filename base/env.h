@@ -23,8 +23,8 @@ class Env {
  public:
   virtual ~Env() = default;
 
-  // The whole file; ResourceExhausted when it is longer than max_bytes (found before reading), NotFound when it is
-  // gone, IoError with the system's reason otherwise.
+  // The whole file; ResourceExhausted when it is longer than max_bytes (found before reading),
+  // NotFound when it is gone, IoError with the system's reason otherwise.
   virtual Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes);
   // Follows symbolic links.
   virtual Result<FileFacts> Stat(const std::string& path);
@@ -41,7 +41,8 @@ class Env {
   static Env* Default();
 };
 
-// `path` made absolute against the current directory, "." and ".." resolved by name (symbolic links are kept).
+// `path` made absolute against the current directory, "." and ".." resolved by name (symbolic links
+// are kept).
 std::string AbsolutePath(const std::string& path);
 // The reason for errno as a sentence: "Permission denied".
 std::string ErrnoMessage(int error);

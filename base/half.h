@@ -1,5 +1,5 @@
-// IEEE 754 half precision and bfloat16, to and from float, rounding to nearest even. By F16C where the CPU has it; the
-// same bits everywhere.
+// IEEE 754 half precision and bfloat16, to and from float, rounding to nearest even. By F16C where
+// the CPU has it; the same bits everywhere.
 #ifndef ESPY_BASE_HALF_H_
 #define ESPY_BASE_HALF_H_
 

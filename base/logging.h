@@ -1,18 +1,13 @@
-// The library does not print: it hands what an operator may want to know to one hook, which the program sets.
+// What an operator may want to know, handed to the hook of espy/log.h.
 #ifndef ESPY_BASE_LOGGING_H_
 #define ESPY_BASE_LOGGING_H_
 
-#include <functional>
-#include <string>
 #include <string_view>
+
+#include "espy/log.h"
 
 namespace espy {
 
-enum class LogLevel { kInfo, kWarning };
-using LogHook = std::function<void(LogLevel, std::string_view)>;
-
-// Replaces the hook (none at start: messages are dropped). Any thread; the hook may be called from any thread.
-void SetLogHook(LogHook hook);
 void Log(LogLevel level, std::string_view message);
 
 }  // namespace espy

@@ -13,8 +13,9 @@ namespace espy {
 
 class MappedFile {
  public:
-  // An empty file maps to no bytes. The mapping stays valid for the object's life even if the file is replaced by
-  // rename; a file truncated in place under it would fault, so models are replaced, never rewritten.
+  // An empty file maps to no bytes. The mapping stays valid for the object's life even if the file
+  // is replaced by rename; a file truncated in place under it would fault, so models are replaced,
+  // never rewritten.
   static Result<std::unique_ptr<MappedFile>> Open(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

@@ -12,9 +12,9 @@ struct Sha256Stream::State {
 };
 
 Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
-  ESPY_CHECK(state_->context != nullptr &&
-                 EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1,
-             "OpenSSL offers no SHA-256");
+  ESPY_CHECK(
+      state_->context != nullptr && EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1,
+      "OpenSSL offers no SHA-256");
 }
 Sha256Stream::~Sha256Stream() = default;
 

@@ -6,8 +6,8 @@
 
 #include "espy/status.h"
 
-#define ESPY_RETURN_IF_ERROR(expression)                           \
-  do {                                                             \
+#define ESPY_RETURN_IF_ERROR(expression)                                                     \
+  do {                                                                                       \
     if (::espy::Status espy_status_ = (expression); !espy_status_.ok()) return espy_status_; \
   } while (false)
 

@@ -13,7 +13,8 @@ int CoreCount() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// One ParallelFor under way. Its owner waits until every index is done and no worker still holds it.
+// One ParallelFor under way. Its owner waits until every index is done and no worker still holds
+// it.
 struct ThreadPool::Loop {
   std::int64_t n;
   const std::function<void(std::int64_t)>* body;

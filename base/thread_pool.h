@@ -24,8 +24,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(i) for every i in [0, n), in no given order, on the caller and the workers; returns when all are done.
-  // Calls from several threads at once share the workers. body must not throw and must not call ParallelFor itself.
+  // Calls body(i) for every i in [0, n), in no given order, on the caller and the workers; returns
+  // when all are done. Calls from several threads at once share the workers. body must not throw
+  // and must not call ParallelFor itself.
   void ParallelFor(std::int64_t n, const std::function<void(std::int64_t)>& body);
 
  private:

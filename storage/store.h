@@ -1,8 +1,10 @@
-// The truth: every record, path, vector, thumbnail and failure of a library, with the log of their changes, in RocksDB.
+// The truth: every record, path, vector, thumbnail and failure of a library, with the log of their
+// changes, in RocksDB.
 //
-// Writes go through a Transaction: what it holds becomes visible together and gets consecutive sequence numbers, in one
-// WriteBatch, synced as the durability asks. Reads take a Snapshot, which never changes, or nullptr for the newest state.
-// Key layout: docs/FORMATS.md. Threads: any method from any thread; commits queue behind each other.
+// Writes go through a Transaction: what it holds becomes visible together and gets consecutive
+// sequence numbers, in one WriteBatch, synced as the durability asks. Reads take a Snapshot, which
+// never changes, or nullptr for the newest state. Key layout: docs/FORMATS.md. Threads: any method
+// from any thread; commits queue behind each other.
 #ifndef ESPY_STORAGE_STORE_H_
 #define ESPY_STORAGE_STORE_H_
 
@@ -29,9 +31,9 @@ using SpaceNumber = std::uint32_t;
 
 struct SpaceRow {
   SpaceNumber number = 0;
-  std::string model;       // name at the time the space was made
-  std::string space_id;    // what makes vectors comparable: see encoders::EncoderInfo
-  std::string directory;   // where the model was found last
+  std::string model;      // name at the time the space was made
+  std::string space_id;   // what makes vectors comparable: see encoders::EncoderInfo
+  std::string directory;  // where the model was found last
   std::int64_t dimension = 0;
   friend bool operator==(const SpaceRow&, const SpaceRow&) = default;
 };
@@ -51,7 +53,7 @@ struct FailureRow {
   std::string message;
   std::int64_t when_unix = 0;
   std::uint32_t attempts = 0;
-  std::uint64_t size = 0;          // of the file then: a changed file is tried again
+  std::uint64_t size = 0;  // of the file then: a changed file is tried again
   std::int64_t modified_ns = 0;
   friend bool operator==(const FailureRow&, const FailureRow&) = default;
 };
@@ -75,8 +77,9 @@ class Transaction {
   Transaction(Transaction&&) noexcept;
   Transaction& operator=(Transaction&&) noexcept;
 
-  // The record whole (new or changed), its content hash and every path in record.paths are keyed to it. record.seq is set
-  // by the commit. Paths that the item no longer has are removed with DeletePath.
+  // The record whole (new or changed), and its content hash keyed to it. record.seq is set by the
+  // commit. Each path in record.paths needs its row from PutPath, and each that the item no longer
+  // has DeletePath, in the same transaction.
   void PutItem(const Record& record);
   void PutPath(std::string_view path, const PathRow& row);
   void DeletePath(std::string_view path);
@@ -88,8 +91,8 @@ class Transaction {
   void PutFailure(std::string_view path, const FailureRow& row);
   void DeleteFailure(std::string_view path);
 
-  std::size_t changes() const;      // that take a sequence number
-  std::size_t bytes() const;        // roughly, of the batch
+  std::size_t changes() const;  // that take a sequence number
+  std::size_t bytes() const;    // roughly, of the batch
 
   struct State;
   const std::vector<LogEntry>& log() const;  // seq is 0 until committed
@@ -103,27 +106,41 @@ struct StoreOptions {
   bool create_if_missing = false;
   bool read_only = false;
   bool sync = true;
-  // After a damaged write-ahead log was reported: open with what is intact, and say what was lost through `lost`.
+  // After a damaged write-ahead log was reported: open with what is intact; lost() says what was
+  // lost. The damaged files are kept in damaged/ beside db/.
   bool recover_tail = false;
+};
+
+// Acknowledged changes that StoreOptions::recover_tail could not bring back.
+struct LostChanges {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;  // at least: the damage may hide later ones
 };
 
 class Store {
  public:
   // `directory` is the library's own (LOCK, FORMAT and db/ lie in it).
-  static Result<std::unique_ptr<Store>> Open(const std::string& directory, const StoreOptions& options);
+  static Result<std::unique_ptr<Store>> Open(const std::string& directory,
+                                             const StoreOptions& options);
   virtual ~Store() = default;
 
   virtual const std::string& directory() const = 0;
-  virtual std::uint64_t last_seq() const = 0;  // of the last commit acknowledged
+  virtual std::uint64_t last_seq() const = 0;           // of the last commit acknowledged
+  virtual std::optional<LostChanges> lost() const = 0;  // after recover_tail, when something was
 
-  // Applies the transaction; returns its last sequence number (its first is that minus changes() plus 1). On return
-  // the change is as durable as StoreOptions::sync says.
+  // Applies the transaction; returns its last sequence number (its first is that minus changes()
+  // plus 1; one without changes returns last_seq()). On return the change is as durable as
+  // StoreOptions::sync says, and visible to readers no earlier than that. Transactions that arrive
+  // while one is being synced share the next sync. After an error nothing of it is visible; it can
+  // be committed again once the cause is gone (a full disk), or after opening the library again (a
+  // disk that failed to sync: what it holds must be read back before more is promised).
   virtual Result<std::uint64_t> Commit(Transaction transaction) = 0;
 
   virtual std::shared_ptr<const Snapshot> TakeSnapshot() = 0;
   virtual std::uint64_t SeqOf(const Snapshot& snapshot) const = 0;
 
-  // Absent rows are NotFound, rows that do not parse Corruption.
+  // Absent rows are NotFound, rows that do not parse Corruption. GetItems answers in the order of
+  // `ids`; one that is absent makes the whole call NotFound.
   virtual Result<Record> GetItem(ItemId id, const Snapshot* snapshot = nullptr) = 0;
   virtual Result<std::vector<Record>> GetItems(std::span<const ItemId> ids,
                                                const Snapshot* snapshot = nullptr) = 0;
@@ -132,6 +149,7 @@ class Store {
   virtual Status GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
                            const Snapshot* snapshot = nullptr) = 0;
   virtual Result<std::string> GetThumbnail(ItemId id) = 0;
+  virtual Result<FailureRow> GetFailure(std::string_view path) = 0;
 
   // Scans, in order of key; the callback returns false to stop.
   virtual Status ScanItems(const std::function<bool(const Record&)>& row,
@@ -144,7 +162,8 @@ class Store {
                              const Snapshot* snapshot = nullptr) = 0;
   virtual Status ScanLog(std::uint64_t after_seq, const std::function<bool(const LogEntry&)>& row,
                          const Snapshot* snapshot = nullptr) = 0;
-  virtual Status ScanFailures(const std::function<bool(std::string_view, const FailureRow&)>& row) = 0;
+  virtual Status ScanFailures(
+      const std::function<bool(std::string_view, const FailureRow&)>& row) = 0;
 
   struct Counts {
     std::uint64_t items = 0, paths = 0, failures = 0, picture_bytes = 0;
@@ -157,7 +176,9 @@ class Store {
   virtual Result<SpaceNumber> CurrentSpace() = 0;  // NotFound in a new library
   virtual Status SetCurrentSpace(SpaceNumber space) = 0;
 
-  // Segments: bytes in checksummed chunks under (space, segment), and one manifest a space, replaced whole.
+  // Segments: bytes in checksummed chunks under (space, segment), and one manifest a space,
+  // replaced whole. Chunks are at most 4 MiB and are synced no later than the next manifest of
+  // their space.
   virtual Status PutManifest(SpaceNumber space, std::string_view bytes) = 0;
   virtual Result<std::string> GetManifest(SpaceNumber space) = 0;  // NotFound when there is none
   virtual Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
@@ -170,8 +191,9 @@ class Store {
   // Free-standing maintenance.
   virtual Status Flush() = 0;
   virtual Status CompactAll() = 0;
-  // Reads every block of every file against its checksum and every row against its parser and its references (paths to
-  // items, hashes to items, log). Sentences about what is wrong; `repair` mends derived rows (paths, hashes).
+  // Reads every block of every file against its checksum and every row against its parser and its
+  // references (paths to items, hashes to items, log). Sentences about what is wrong; `repair`
+  // mends derived rows (paths, hashes).
   virtual Result<std::vector<std::string>> Verify(bool repair) = 0;
   virtual Result<std::uint64_t> DiskBytes() = 0;
 };

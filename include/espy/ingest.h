@@ -13,24 +13,28 @@
 namespace espy {
 
 struct IngestOptions {
-  std::vector<std::string> paths;      // folders (walked), picture files, tar archives (.tar, .tar.gz, .tgz, .tar.zst)
-  std::vector<std::string> exclude;    // globs, matched against the path below the given folder and the file name
-  std::vector<std::string> urls;       // fetched one by one; only http and https
-  int jobs = 0;                        // decoding threads; 0: one for each core
-  int batch_size = 0;                  // pictures encoded at once; 0: the encoder's choice
-  bool dry_run = false;                // walk and look up, change nothing
-  bool retry_failures = false;         // also try files whose failure is journalled and that have not changed
-  bool detect_missing = true;          // paths below the given folders that are gone are dropped from their items
+  std::vector<std::string>
+      paths;  // folders (walked), picture files, tar archives (.tar, .tar.gz, .tgz, .tar.zst)
+  std::vector<std::string>
+      exclude;  // globs, matched against the path below the given folder and the file name
+  std::vector<std::string> urls;  // fetched one by one; only http and https
+  int jobs = 0;                   // decoding threads; 0: one for each core
+  int batch_size = 0;             // pictures encoded at once; 0: the encoder's choice
+  bool dry_run = false;           // walk and look up, change nothing
+  bool retry_failures =
+      false;  // also try files whose failure is journalled and that have not changed
+  bool detect_missing =
+      true;  // paths below the given folders that are gone are dropped from their items
 };
 
 struct IngestProgress {
-  std::uint64_t found = 0;      // files that look like pictures, so far
-  bool walk_done = false;       // then found is the total
-  std::uint64_t done = 0;       // finished in any way: added, known, failed
+  std::uint64_t found = 0;  // files that look like pictures, so far
+  bool walk_done = false;   // then found is the total
+  std::uint64_t done = 0;   // finished in any way: added, known, failed
   std::uint64_t added = 0;
   std::uint64_t failed = 0;
   double pictures_per_second = 0;
-  double seconds_left = -1;     // negative while unknown
+  double seconds_left = -1;  // negative while unknown
 };
 
 struct IngestFailure {
@@ -40,18 +44,18 @@ struct IngestFailure {
 
 struct IngestReport {
   std::uint64_t found = 0;
-  std::uint64_t added = 0;       // new items, embedded
-  std::uint64_t unchanged = 0;   // same size and time as last run: not even read
-  std::uint64_t known = 0;       // read, and the same bytes were already held (a copy, a move, a touch)
-  std::uint64_t moved = 0;       // of those known: an old path is gone, this is its new one
-  std::uint64_t replaced = 0;    // a path whose bytes changed
-  std::uint64_t vanished = 0;    // paths dropped because the file is gone
+  std::uint64_t added = 0;      // new items, embedded
+  std::uint64_t unchanged = 0;  // same size and time as last run: not even read
+  std::uint64_t known = 0;  // read, and the same bytes were already held (a copy, a move, a touch)
+  std::uint64_t moved = 0;  // of those known: an old path is gone, this is its new one
+  std::uint64_t replaced = 0;  // a path whose bytes changed
+  std::uint64_t vanished = 0;  // paths dropped because the file is gone
   std::uint64_t failed = 0;
-  std::uint64_t skipped = 0;     // not pictures by name and by content
+  std::uint64_t skipped = 0;  // not pictures by name and by content
   std::uint64_t bytes_read = 0;
-  bool cancelled = false;        // the run was stopped by its caller; what was done is kept
+  bool cancelled = false;  // the run was stopped by its caller; what was done is kept
   double seconds = 0;
-  double decode_seconds = 0;     // summed over threads
+  double decode_seconds = 0;  // summed over threads
   double encode_seconds = 0;
   double commit_seconds = 0;
   std::vector<IngestFailure> failures;  // the first 1,000; all are in the journal
@@ -63,7 +67,7 @@ using IngestProgressFn = std::function<void(const IngestProgress&)>;
 // A file that could not be taken, from the journal.
 struct Failure {
   std::string path;
-  std::string code;     // StatusCodeName
+  std::string code;  // StatusCodeName
   std::string message;
   std::int64_t when_unix = 0;
   std::uint32_t attempts = 0;

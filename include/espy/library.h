@@ -1,15 +1,18 @@
-// An Espy library: a directory of pictures' records, vectors and words that can be searched. Start here.
+// An Espy library: a directory of pictures' records, vectors and words that can be searched. Start
+// here.
 //
 //   auto library = espy::Library::Open("photos.espy", {.create_if_missing = true});
 //   if (!library.ok()) { puts(library.status().message().c_str()); return 1; }
 //   auto report = (*library)->Ingest({.paths = {"/home/me/Pictures"}});
 //   auto query = espy::ParseQuery({"a dog on grass"});
 //   auto result = (*library)->Search(*query, {.k = 5});
-//   for (const auto& hit : result->hits) printf("%.3f %s\n", hit.score, hit.record.paths[0].c_str());
+//   for (const auto& hit : result->hits) printf("%.3f %s\n", hit.score,
+//   hit.record.paths[0].c_str());
 //
-// Threads: every method may be called from any thread at any time; searches run beside ingest and see a consistent
-// state. Methods that change the library fail with InvalidArgument on one opened read-only. One process writes: a
-// second writer's Open fails with Unavailable. Nothing here throws, prints or exits.
+// Threads: every method may be called from any thread at any time; searches run beside ingest and
+// see a consistent state. Methods that change the library fail with InvalidArgument on one opened
+// read-only. One process writes: a second writer's Open fails with Unavailable. Nothing here
+// throws, prints or exits.
 #ifndef ESPY_LIBRARY_H_
 #define ESPY_LIBRARY_H_
 
@@ -22,34 +25,36 @@
 #include "espy/export.h"
 #include "espy/ingest.h"
 #include "espy/options.h"
+#include "espy/progress.h"
 #include "espy/query.h"
 #include "espy/record.h"
 #include "espy/status.h"
 
 namespace espy {
 
-struct SpaceInfo {           // one model's vector space inside a library
-  std::string model;         // the model's name
-  std::string id;            // hash of model, preprocessing and tokenizer choices, hexadecimal
+struct SpaceInfo {    // one model's vector space inside a library
+  std::string model;  // the model's name
+  std::string id;     // hash of model, preprocessing and tokenizer choices, hexadecimal
   std::int64_t dimension = 0;
-  std::string dtype;         // of the stored vectors: "f16" or "f32"
+  std::string dtype;  // of the stored vectors: "f16" or "f32"
   std::uint64_t vectors = 0;
   std::uint64_t sealed_segments = 0;
   std::uint64_t growing = 0;     // vectors in the growing segment
   std::uint64_t tombstones = 0;  // dead rows in sealed segments
+  double recall_at_10 = -1;      // of the index against exact search; -1: not measured
 };
 
 struct LibraryInfo {
   std::string path;
   std::uint32_t format_version = 0;
-  std::uint64_t seq = 0;       // the last acknowledged change
+  std::uint64_t seq = 0;  // the last acknowledged change
   std::uint64_t items = 0;
   std::uint64_t paths = 0;
   std::uint64_t picture_bytes = 0;  // sum of the files' sizes
   std::uint64_t disk_bytes = 0;     // of the library directory
   std::uint64_t failures = 0;
   std::vector<SpaceInfo> spaces;
-  std::string device;          // "cpu (avx2)", ...
+  std::string device;  // "cpu (avx2)", ...
 };
 
 struct ForgetOptions {
@@ -83,15 +88,18 @@ struct CompactReport {
 
 class ESPY_EXPORT Library {
  public:
-  // Opens the directory `path`. Errors: NotFound (no library there and not to be created), Unavailable (another
-  // process writes), Unsupported (a newer format), Corruption (with the remedy), InvalidArgument (the model).
-  static Result<std::unique_ptr<Library>> Open(const std::string& path, const OpenOptions& options = {});
+  // Opens the directory `path`. Errors: NotFound (no library there and not to be created),
+  // Unavailable (another process writes), Unsupported (a newer format), Corruption (with the
+  // remedy), InvalidArgument (the model).
+  static Result<std::unique_ptr<Library>> Open(const std::string& path,
+                                               const OpenOptions& options = {});
   ~Library();
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
-  // Takes what is new or changed. A bad file is counted and journalled, not an error. Stops cleanly soon after `stop`
-  // is requested: everything acknowledged stays, and the next run goes on from there.
+  // Takes what is new or changed. A bad file is counted and journalled, not an error. Stops cleanly
+  // soon after `stop` is requested: everything acknowledged stays, and the next run goes on from
+  // there.
   Result<IngestReport> Ingest(const IngestOptions& options, const IngestProgressFn& progress = {},
                               std::stop_token stop = {});
 
@@ -99,10 +107,11 @@ class ESPY_EXPORT Library {
   Result<std::vector<DuplicateGroup>> Duplicates(const DuplicateOptions& options = {});
 
   Result<Record> Get(ItemId id);
-  // The item that a path, or an id in hexadecimal, names. A path may be relative to the current directory.
+  // The item that a path, or an id in hexadecimal, names. A path may be relative to the current
+  // directory.
   Result<Record> Find(const std::string& path_or_id);
   Result<std::vector<Record>> List(const std::string& where, std::uint64_t limit = 0);
-  Result<std::string> Thumbnail(ItemId id);  // JPEG bytes, longest side 256 pixels
+  Result<std::string> Thumbnail(ItemId id);      // JPEG bytes, longest side 256 pixels
   Result<std::vector<float>> Vector(ItemId id);  // unit length, in the library's space
 
   Result<ForgetReport> Forget(const ForgetOptions& options);
@@ -111,11 +120,19 @@ class ESPY_EXPORT Library {
   Result<std::vector<TagCount>> Tags();  // most used first
   Result<std::vector<Failure>> Failures();
 
-  Result<LibraryInfo> Info();
-  Result<VerifyReport> Verify(bool repair = false);
-  Status Rebuild();                       // the index, from the stored vectors
-  Result<CompactReport> Compact();
-  Status WaitForBackground();             // until no segment is being built
+  // measure_recall: compares the index with exact search on a sample of the library's own vectors
+  // (seconds).
+  Result<LibraryInfo> Info(bool measure_recall = false);
+  // Checksums, rows, references, and every item in the index. Works read-only unless it is to
+  // repair.
+  Result<VerifyReport> Verify(bool repair = false, const ProgressFn& progress = {},
+                              std::stop_token stop = {});
+  // Makes the index again from the stored vectors; until it is done, and when stopped, the old one
+  // serves.
+  Status Rebuild(const ProgressFn& progress = {}, std::stop_token stop = {});
+  // Seals the growing segment, drops dead rows, and gives back disk space.
+  Result<CompactReport> Compact(const ProgressFn& progress = {}, std::stop_token stop = {});
+  Status WaitForBackground();  // until no segment is being built; the last build's outcome
 
   class Impl;
 

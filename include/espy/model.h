@@ -3,10 +3,12 @@
 #define ESPY_MODEL_H_
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "espy/export.h"
+#include "espy/progress.h"
 #include "espy/status.h"
 
 namespace espy {
@@ -14,39 +16,43 @@ namespace espy {
 struct ModelDescription {
   std::string name;
   std::string directory;
-  std::string family;            // "clip" or "siglip"
-  std::int64_t dimension = 0;    // of its vectors
-  std::int64_t image_size = 0;   // pixels a side
-  std::int64_t context = 0;      // tokens of a text
+  std::string family;           // "clip" or "siglip"
+  std::int64_t dimension = 0;   // of its vectors
+  std::int64_t image_size = 0;  // pixels a side
+  std::int64_t context = 0;     // tokens of a text
   std::uint64_t image_parameters = 0;
   std::uint64_t text_parameters = 0;
-  std::uint64_t bytes = 0;       // of its weight files
-  std::string space_id;          // hash of what makes two vectors comparable
+  std::uint64_t bytes = 0;  // of its weight files
+  std::string space_id;     // hash of what makes two vectors comparable
   bool bundled = false;
 };
 
-// Directories that models are looked for in, in order: $ESPY_MODELS (colon-separated), the user's own
+// Directories that models are looked for in, in order: $ESPY_MODELS (colon-separated), the user's
+// own
 // ($XDG_DATA_HOME/espy/models), and what was installed with the program.
 ESPY_EXPORT std::vector<std::string> ModelDirectories();
 ESPY_EXPORT std::vector<ModelDescription> ListModels();
 // `name` is a model's name or a directory holding one.
 ESPY_EXPORT Result<ModelDescription> DescribeModel(const std::string& name);
-// Checks the model in `directory` whole (every tensor, every tokenizer file) and copies it to the user's own models
-// under `name` ("" : the directory's name). Nothing is left behind when it fails.
-ESPY_EXPORT Result<ModelDescription> AddModel(const std::string& directory, const std::string& name);
+// Checks the model in `directory` whole (every tensor, every tokenizer file) and copies it to the
+// user's own models under `name` ("" : the directory's name). Nothing is left behind when it fails.
+ESPY_EXPORT Result<ModelDescription> AddModel(const std::string& directory,
+                                              const std::string& name);
 
 struct BenchOptions {
   std::string model;
   int threads = 0;
-  double seconds = 2.0;          // spent on each part
+  double seconds = 2.0;  // spent on each part
 };
 struct BenchPart {
-  std::string name;              // "decode 12 MP JPEG", "encode image batch 8", "encode text", "search 100000"
+  std::string name;  // "decode 12 MP JPEG", "encode image batch 8", "encode text", "search 100000"
   double per_second = 0;
   double ms_p50 = 0;
 };
 // Measures each part of ingest and search alone on this machine.
-ESPY_EXPORT Result<std::vector<BenchPart>> RunBench(const BenchOptions& options);
+ESPY_EXPORT Result<std::vector<BenchPart>> RunBench(const BenchOptions& options,
+                                                    const ProgressFn& progress = {},
+                                                    std::stop_token stop = {});
 
 // The program's version, "0.1.0", and a line on what the CPU and the build can do.
 ESPY_EXPORT std::string Version();

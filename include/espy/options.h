@@ -16,15 +16,19 @@ enum class Durability {
 
 struct OpenOptions {
   bool create_if_missing = false;
-  bool read_only = false;      // several readers may open a library beside its one writer
-  std::string model;           // name or directory of the encoder; "" : the library's own, or espy-mini for a new one
-  int threads = 0;             // of encoders and index; 0: one for each core
+  bool read_only = false;  // several readers may open a library beside its one writer
+  std::string model;  // name or directory of the encoder; "" : the library's own, or espy-mini for
+                      // a new one
+  int threads = 0;    // of encoders and index; 0: one for each core
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open
+  // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told
+  // what was lost.
+  bool recover_tail = false;
 };
 
-// The library that a command run in `start` means: the nearest directory named ".espy" in `start` or above it.
-// NotFound when there is none.
+// The library that a command run in `start` means: the nearest directory named ".espy" in `start`
+// or above it. NotFound when there is none.
 ESPY_EXPORT Result<std::string> FindLibrary(const std::string& start);
 
 }  // namespace espy

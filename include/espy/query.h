@@ -1,8 +1,8 @@
 // What to look for, and what comes back.
 //
-// A query is a weighted sum of terms, each a phrase, a picture file, an item of the library or a vector. Every term is
-// embedded to a unit vector, multiplied by its weight, and the sum is normalised again; hits are ordered by the cosine
-// of that vector with each item's.
+// A query is a weighted sum of terms, each a phrase, a picture file, an item of the library or a
+// vector. Every term is embedded to a unit vector, multiplied by its weight, and the sum is
+// normalised again; hits are ordered by the cosine of that vector with each item's.
 #ifndef ESPY_QUERY_H_
 #define ESPY_QUERY_H_
 
@@ -31,23 +31,24 @@ struct Query {
 
 // Reads a query as people write it on a command line, one element for each argument:
 //   "dog on grass"            a phrase (several phrases without + or - are joined to one)
-//   ./dog.jpg + night         a picture file (the argument names an existing file, or starts with ./ ../ or /) and a phrase
-//   "a" + "b" - "c"           sums and differences
-//   2:snow - 0.5:car          weights; "id:00f3..." names an item of the library
+//   ./dog.jpg + night         a picture file (the argument names an existing file, or starts with
+//   ./ ../ or /) and a phrase "a" + "b" - "c"           sums and differences 2:snow - 0.5:car
+//   weights; "id:00f3..." names an item of the library
 // InvalidArgument when nothing is left to search for, or a weight is not a finite number.
 ESPY_EXPORT Result<Query> ParseQuery(const std::vector<std::string>& arguments);
 
 struct SearchOptions {
-  std::int64_t k = 10;            // at most this many hits; 1 to 1,000,000
-  std::string where;              // a filter expression, "" for none: see docs/WHERE.md
-  bool has_min_score = false;     // keep only hits whose score is at least min_score
+  std::int64_t k = 10;         // at most this many hits; 1 to 1,000,000
+  std::string where;           // a filter expression, "" for none: see docs/WHERE.md
+  bool has_min_score = false;  // keep only hits whose score is at least min_score
   float min_score = 0;
   bool exclude_query_items = false;  // leave out the items that the query itself names (similar)
-  bool exact = false;             // search every vector exactly, whatever index there is
+  bool exact = false;                // search every vector exactly, whatever index there is
 };
 
-// One hit. score is the cosine in [-1, 1]; probability is the model's own calibrated chance that words and picture
-// belong together, in [0, 1], or negative when the model has no calibration for this kind of query.
+// One hit. score is the cosine in [-1, 1]; probability is the model's own calibrated chance that
+// words and picture belong together, in [0, 1], or negative when the model has no calibration for
+// this kind of query.
 struct Hit {
   std::int64_t rank = 0;  // from 1
   ItemId id = kNoItem;
@@ -68,24 +69,27 @@ struct SearchTimings {  // milliseconds of this one search
 };
 
 struct SearchResult {
-  std::vector<Hit> hits;    // best first; equal scores in order of id
-  std::string query_id;     // names this search for feedback
-  std::int64_t searched = 0;  // items that were candidates: alive, with a vector, passing the filter
-  std::string plan;         // one line: how it was searched ("exact over 812 items", "hnsw 2 segments + growing")
+  std::vector<Hit> hits;  // best first; equal scores in order of id
+  std::string query_id;   // names this search for feedback
+  std::int64_t searched =
+      0;  // items that were candidates: alive, with a vector, passing the filter
+  std::string
+      plan;  // one line: how it was searched ("exact over 812 items", "hnsw 2 segments + growing")
   SearchTimings timings;
 };
 
 // Items that are the same or nearly the same picture, in order of the best to keep first.
 struct DuplicateGroup {
-  bool exact = false;              // the same bytes under several paths: one item, several paths
-  std::vector<Record> records;     // one record when exact, else two or more
+  bool exact = false;           // the same bytes under several paths: one item, several paths
+  std::vector<Record> records;  // one record when exact, else two or more
 };
 
 struct DuplicateOptions {
-  bool near = true;                // also items whose pictures look the same
-  int max_hash_distance = 6;       // bits of 64 in which the perceptual hashes may differ
-  float min_cosine = 0.95f;        // and the vectors must agree at least this well
-  std::string keep = "largest";    // which member stands first: largest (pixels), oldest, newest, shortest-path
+  bool near = true;           // also items whose pictures look the same
+  int max_hash_distance = 6;  // bits of 64 in which the perceptual hashes may differ
+  float min_cosine = 0.95f;   // and the vectors must agree at least this well
+  std::string keep =
+      "largest";  // which member stands first: largest (pixels), oldest, newest, shortest-path
 };
 
 }  // namespace espy

@@ -14,8 +14,9 @@
 
 namespace espy {
 
-// An item's number: taken from its content hash when the item is first seen and never given to another. 63 bits, so
-// that it fits the signed ids of FAISS. People see it as 16 hexadecimal digits.
+// An item's number: taken from its content hash when the item is first seen and never given to
+// another. 63 bits, so that it fits the signed ids of FAISS. People see it as 16 hexadecimal
+// digits.
 using ItemId = std::uint64_t;
 inline constexpr ItemId kNoItem = 0;
 
@@ -33,24 +34,27 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
-// One item. Paths are bytes as the operating system gives them (not necessarily UTF-8), absolute, sorted.
+// One item. Paths are bytes as the operating system gives them (not necessarily UTF-8), absolute,
+// sorted.
 struct Record {
   ItemId id = kNoItem;
   ContentHash content_hash{};
-  std::uint64_t seq = 0;             // the library's sequence number when the item last changed
-  std::vector<std::string> paths;    // every place the same bytes were found; may be empty after files vanish
-  std::string format;                // "jpeg", "png", "webp", "gif", "tiff", "bmp", "heif", "avif", "jxl", "svg"
+  std::uint64_t seq = 0;  // the library's sequence number when the item last changed
+  std::vector<std::string>
+      paths;           // every place the same bytes were found; may be empty after files vanish
+  std::string format;  // "jpeg", "png", "webp", "gif", "tiff", "bmp", "heif", "avif", "jxl", "svg"
   std::uint64_t file_bytes = 0;
-  std::int32_t width = 0;            // pixels, upright (EXIF orientation applied)
+  std::int32_t width = 0;  // pixels, upright (EXIF orientation applied)
   std::int32_t height = 0;
-  std::int64_t added_unix = 0;       // when the library first held it, seconds since 1970 UTC
-  std::int64_t modified_unix = 0;    // the file's own modification time
-  std::optional<std::int64_t> taken_unix;  // EXIF DateTimeOriginal, read as UTC when it names no zone
-  std::string camera;                // EXIF make and model, "" when absent
-  std::optional<Place> place;        // EXIF GPS
+  std::int64_t added_unix = 0;     // when the library first held it, seconds since 1970 UTC
+  std::int64_t modified_unix = 0;  // the file's own modification time
+  std::optional<std::int64_t>
+      taken_unix;                     // EXIF DateTimeOriginal, read as UTC when it names no zone
+  std::string camera;                 // EXIF make and model, "" when absent
+  std::optional<Place> place;         // EXIF GPS
   std::uint64_t perceptual_hash = 0;  // 64-bit DCT hash; near copies differ in few bits
-  std::vector<std::string> tags;     // a person's own words, sorted
-  std::string caption;               // "" when there is none
+  std::vector<std::string> tags;      // a person's own words, sorted
+  std::string caption;                // "" when there is none
   friend bool operator==(const Record&, const Record&) = default;
 };
 

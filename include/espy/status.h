@@ -1,8 +1,10 @@
-// How every Espy call reports what went wrong: a Status, or a Result<T> that holds a value or a Status.
+// How every Espy call reports what went wrong: a Status, or a Result<T> that holds a value or a
+// Status.
 //
-// Conditions of the outside world (a missing file, a full disk, wrong input) come back as values of these types; bugs
-// inside Espy stop the process at a CHECK. The message names the file or id concerned and what to do about it, as
-// "WHAT: WHY; WHAT TO DO". Both types are values: copy, move and read them from any thread without locks.
+// Conditions of the outside world (a missing file, a full disk, wrong input) come back as values of
+// these types; bugs inside Espy stop the process at a CHECK. The message names the file or id
+// concerned and what to do about it, as "WHAT: WHY; WHAT TO DO". Both types are values: copy, move
+// and read them from any thread without locks.
 #ifndef ESPY_STATUS_H_
 #define ESPY_STATUS_H_
 
@@ -17,11 +19,11 @@ namespace espy {
 
 enum class StatusCode {
   kOk = 0,
-  kNotFound,           // the named thing does not exist
-  kInvalidArgument,    // the caller's input is wrong: a flag, an expression, a file of the wrong kind
-  kCorruption,         // bytes that Espy wrote, or a file it was given, contradict themselves
-  kIoError,            // the operating system refused: permission, full disk, broken device
-  kUnsupported,        // well formed, but not something this build or version handles
+  kNotFound,         // the named thing does not exist
+  kInvalidArgument,  // the caller's input is wrong: a flag, an expression, a file of the wrong kind
+  kCorruption,       // bytes that Espy wrote, or a file it was given, contradict themselves
+  kIoError,          // the operating system refused: permission, full disk, broken device
+  kUnsupported,      // well formed, but not something this build or version handles
   kResourceExhausted,  // a stated limit (bytes, pixels, memory) would be passed
   kUnavailable,        // busy or locked just now; trying again later can succeed
   kCancelled,          // the caller asked to stop
@@ -67,8 +69,8 @@ namespace internal {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}               // NOLINT: implicit on purpose
-  Result(Status status) : status_(std::move(status)) {        // NOLINT: implicit on purpose
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit on purpose
+  Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit on purpose
     if (status_.ok()) internal::DieOnBadResult(status_);
   }
 

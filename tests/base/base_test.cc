@@ -126,7 +126,8 @@ TEST(Env, AFileLongerThanTheLimitIsRefusedUnread) {
   EXPECT_EQ(bytes.status().code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(Env::Default()->ReadFile(path, 1001)->size(), 1001u);
   EXPECT_EQ(Env::Default()->ReadFile(dir / "none", 1).status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(Env::Default()->ReadFile(dir.path(), 1000000).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Env::Default()->ReadFile(dir.path(), 1000000).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 TEST(Env, AtomicWriteReplacesWhole) {

@@ -29,9 +29,9 @@ std::string ReadFileOrDie(const std::string& path);
 }  // namespace espy::testing
 
 // Fails the test with the status's message.
-#define ESPY_ASSERT_OK(expression)                                      \
-  do {                                                                  \
-    const auto& espy_outcome_ = (expression);                           \
+#define ESPY_ASSERT_OK(expression)                                          \
+  do {                                                                      \
+    const auto& espy_outcome_ = (expression);                               \
     ASSERT_TRUE(espy_outcome_.ok()) << ::espy::testing::Why(espy_outcome_); \
   } while (false)
 

@@ -1,0 +1,64 @@
+// The builder: one thread that seals and merges segments while the library is open.
+#include "base/logging.h"
+#include "engine/library_impl.h"
+
+namespace espy {
+
+void Library::Impl::StartBackground() {
+  background_ = std::jthread([this](std::stop_token stop) {
+    for (;;) {
+      {
+        std::unique_lock lock(background_mutex_);
+        background_running_ = false;
+        background_idle_.notify_all();
+        background_wake_.wait(lock, stop, [this] { return background_requested_; });
+        if (stop.stop_requested()) return;
+        background_requested_ = false;
+        background_running_ = true;
+      }
+      std::shared_ptr<index::VectorIndex> index;
+      {
+        std::lock_guard lock(write_mutex_);
+        index = index_;
+      }
+      if (!index) continue;
+      Status status;
+      while (status.ok() && index->NeedsMaintenance() && !stop.stop_requested()) {
+        status = index->Maintain(/*everything=*/false, stop);
+      }
+      if (!status.ok() && status.code() != StatusCode::kCancelled) {
+        Log(LogLevel::kWarning,
+            path + ": building the index: " + status.message() + "; searches go on without it");
+      }
+      {
+        std::lock_guard lock(background_mutex_);
+        background_status_ = status;
+      }
+      std::lock_guard lock(write_mutex_);
+      if (index == index_) RefreshStateLocked();
+    }
+  });
+}
+
+void Library::Impl::StopBackground() {
+  if (!background_.joinable()) return;
+  background_.request_stop();
+  background_.join();
+}
+
+void Library::Impl::WakeBackground() {
+  std::lock_guard lock(background_mutex_);
+  background_requested_ = true;
+  background_wake_.notify_all();
+}
+
+Status Library::Impl::WaitForBackground() {
+  if (!background_.joinable()) return Status::Ok();
+  std::unique_lock lock(background_mutex_);
+  background_idle_.wait(lock, [this] { return !background_requested_ && !background_running_; });
+  return background_status_;
+}
+
+Status Library::WaitForBackground() { return impl_->WaitForBackground(); }
+
+}  // namespace espy

@@ -1,0 +1,80 @@
+// info: what a library holds, and how well its index finds it.
+#include <algorithm>
+
+#include "base/cpu_features.h"
+#include "base/status_macros.h"
+#include "engine/library_impl.h"
+
+namespace espy {
+namespace {
+constexpr std::size_t kRecallSample = 100;
+constexpr std::int64_t kRecallHits = 10;
+}  // namespace
+
+// The share of the exact ten nearest that the index finds, over a sample of the library's own
+// vectors.
+Result<double> Library::Impl::MeasureRecall() {
+  ESPY_ASSIGN_OR_RETURN(const auto state, SearchState());
+  const std::vector<std::uint64_t> ids = state->view->LiveIds();
+  if (ids.size() <= static_cast<std::size_t>(kRecallHits)) return -1.0;
+  const std::size_t step = std::max<std::size_t>(1, ids.size() / kRecallSample);
+  std::int64_t found = 0, wanted = 0;
+  for (std::size_t i = 0; i < ids.size(); i += step) {
+    ESPY_ASSIGN_OR_RETURN(const std::vector<float> query, ItemVector(ids[i], *state));
+    index::SearchParams params;
+    params.k = kRecallHits;
+    ESPY_ASSIGN_OR_RETURN(const auto quick, state->view->Search(query, params));
+    params.exact = true;
+    ESPY_ASSIGN_OR_RETURN(const auto exact, state->view->Search(query, params));
+    for (const index::Candidate& e : exact) {
+      ++wanted;
+      found += std::any_of(quick.begin(), quick.end(),
+                           [&](const index::Candidate& q) { return q.id == e.id; });
+    }
+  }
+  return static_cast<double>(found) / static_cast<double>(std::max<std::int64_t>(1, wanted));
+}
+
+Result<LibraryInfo> Library::Info(bool measure_recall) {
+  LibraryInfo info;
+  info.path = impl_->path;
+  info.format_version = storage::kFormatVersion;
+  info.seq = impl_->store->last_seq();
+  info.device = CpuDescription();
+  ESPY_ASSIGN_OR_RETURN(const storage::Store::Counts counts, impl_->store->Count());
+  info.items = counts.items;
+  info.paths = counts.paths;
+  info.picture_bytes = counts.picture_bytes;
+  info.failures = counts.failures;
+  ESPY_ASSIGN_OR_RETURN(info.disk_bytes, impl_->store->DiskBytes());
+  ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
+  if (spaces.empty()) return info;
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow current, impl_->Space());
+  for (const storage::SpaceRow& row : spaces) {
+    SpaceInfo space;
+    space.model = row.model;
+    space.id = row.space_id;
+    space.dimension = row.dimension;
+    space.dtype = "f16";
+    if (row.number == current.number) {
+      ESPY_ASSIGN_OR_RETURN(const auto state, impl_->SearchState());
+      const index::IndexStats stats = impl_->Stats();
+      space.vectors = static_cast<std::uint64_t>(state->view->live_rows());
+      space.sealed_segments = stats.sealed_segments;
+      space.growing = stats.growing_rows;
+      space.tombstones = stats.dead_rows;
+      if (measure_recall) {
+        ESPY_ASSIGN_OR_RETURN(space.recall_at_10, impl_->MeasureRecall());
+      }
+    }
+    info.spaces.push_back(std::move(space));
+  }
+  return info;
+}
+
+index::IndexStats Library::Impl::Stats() {
+  std::lock_guard lock(write_mutex_);
+  return index_ ? index_->stats() : index::IndexStats{};
+}
+
+}  // namespace espy

@@ -1,0 +1,14 @@
+// ingest: folders, files, archives and addresses -> items.
+#include "base/status_macros.h"
+#include "engine/ingest/pipeline.h"
+
+namespace espy {
+
+Result<IngestReport> Library::Ingest(const IngestOptions& options, const IngestProgressFn& progress,
+                                     std::stop_token stop) {
+  ingest::Pipeline pipeline(impl_.get(), options, std::move(stop));
+  ESPY_RETURN_IF_ERROR(pipeline.Run(progress));
+  return pipeline.TakeReport();
+}
+
+}  // namespace espy

@@ -1,0 +1,50 @@
+// The only writer of an ingest: gathers rows into transactions that keep records and paths true to
+// each other.
+#ifndef ESPY_ENGINE_INGEST_COMMITTER_H_
+#define ESPY_ENGINE_INGEST_COMMITTER_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/ingest/row.h"
+#include "engine/library_impl.h"
+#include "espy/ingest.h"
+
+namespace espy::ingest {
+
+class Committer {
+ public:
+  Committer(Library::Impl* library, IngestReport* report);
+
+  // Applies the rows as one transaction, durable on return. Counts into the report.
+  Status Apply(std::vector<Row> rows);
+
+  // After the walk: paths below `roots` whose files are gone leave their items, and items without a
+  // path are forgotten. A root under which the walk found nothing is left alone: its disk is
+  // perhaps not mounted.
+  Status SweepMissing(const std::vector<std::string>& roots);
+  // Items that lost their last path to other bytes in this run.
+  Status SweepEmptied();
+
+ private:
+  struct Batch;
+  Status TakePath(Batch* batch, const Row& row, ItemId id);
+  Status DropPaths(const std::vector<std::string>& paths);
+  Result<Record*> Working(Batch* batch, ItemId id);
+  Status ApplyRow(Batch* batch, Row row);
+  Status Finish(Batch* batch);
+  Status ForgetPathless(const std::vector<ItemId>& ids);
+
+  Library::Impl* library_;
+  IngestReport* report_;
+  storage::SpaceNumber space_ = 0;
+  std::set<ItemId> emptied_;
+  std::set<ItemId>
+      gained_;  // items that got a new path in this run: a lost one of theirs is a move
+};
+
+}  // namespace espy::ingest
+
+#endif  // ESPY_ENGINE_INGEST_COMMITTER_H_

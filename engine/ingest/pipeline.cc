@@ -1,0 +1,369 @@
+#include "engine/ingest/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/sha256.h"
+#include "base/status_macros.h"
+#include "base/thread_pool.h"
+#include "engine/ingest/fetch.h"
+#include "engine/ingest/walk.h"
+#include "imaging/image.h"
+
+namespace espy::ingest {
+namespace {
+
+// Room in each queue, in bytes. A 12-megapixel JPEG is 3 to 6 MB, a 224-pixel tensor 0.6 MB: enough
+// to keep every core busy across a slow file, and together well under the memory that a small
+// machine has to spare.
+constexpr std::size_t kSourceBytes = 4 << 20;
+constexpr std::size_t kReadBytes = 48 << 20;
+constexpr std::size_t kPictureBytes = 48 << 20;
+constexpr std::size_t kRowBytes = 16 << 20;
+// One transaction: large enough to share a sync among many rows, small enough to be visible soon.
+constexpr std::size_t kTransactionRows = 512;
+constexpr std::size_t kTransactionBytes = 8 << 20;
+// Two readers overlap one file's latency with the hashing of another.
+constexpr int kReaders = 2;
+
+class Stopwatch {
+ public:
+  Stopwatch(Env* env, std::atomic<std::int64_t>* total)
+      : env_(env), total_(total), start_(env->MonotonicNs()) {}
+  ~Stopwatch() { *total_ += env_->MonotonicNs() - start_; }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  Env* env_;
+  std::atomic<std::int64_t>* total_;
+  std::int64_t start_;
+};
+
+// Failures that lie in the file itself: while it is unchanged there is no sense in reading it
+// again.
+bool IsLasting(StatusCode code) {
+  return code == StatusCode::kCorruption || code == StatusCode::kInvalidArgument ||
+         code == StatusCode::kResourceExhausted || code == StatusCode::kUnsupported;
+}
+
+Status Named(const std::string& path, const Status& status) {
+  if (status.message().starts_with(path)) return status;
+  return Status(status.code(), path + ": " + status.message());
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Library::Impl* library, const IngestOptions& options, std::stop_token stop)
+    : library_(library),
+      options_(options),
+      caller_stop_(std::move(stop)),
+      sources_(kSourceBytes),
+      pictures_(kPictureBytes),
+      rows_(kRowBytes),
+      bytes_(kReadBytes),
+      committer_(library, &report_) {}
+
+Pipeline::~Pipeline() = default;
+
+Status Pipeline::Prepare() {
+  if (options_.paths.empty() && options_.urls.empty()) {
+    return Status::InvalidArgument("ingest: nothing to take; give folders, pictures or archives");
+  }
+  if (options_.jobs < 0 || options_.jobs > 1024 || options_.batch_size < 0 ||
+      options_.batch_size > 4096) {
+    return Status::InvalidArgument("ingest: --jobs must be 0 to 1024 and the batch 0 to 4096");
+  }
+  Status missing;
+  bool any = !options_.urls.empty();
+  for (const std::string& path : options_.paths) {
+    const std::string absolute = AbsolutePath(path);
+    roots_.push_back(absolute);
+    const auto facts = library_->env->Stat(absolute);
+    any = any || facts.ok();
+    if (!facts.ok())
+      missing = Status(facts.status().code(), path + ": no such file or folder; check the name");
+    if (facts.ok() && facts->kind == FileFacts::Kind::kDirectory) folders_.push_back(absolute);
+  }
+  if (!any) return missing;
+  ESPY_RETURN_IF_ERROR(
+      library_->store->ScanFailures([&](std::string_view path, const storage::FailureRow& row) {
+        failures_.emplace(path, row);
+        return true;
+      }));
+  if (options_.dry_run) return Status::Ok();
+  ESPY_RETURN_IF_ERROR(library_->RequireWritable());
+  ESPY_ASSIGN_OR_RETURN(encoder_, library_->EncoderFor(/*image=*/true, /*text=*/false));
+  return library_->OpenIndex();
+}
+
+Status Pipeline::Run(const IngestProgressFn& progress) {
+  const std::int64_t start = library_->env->MonotonicNs();
+  ESPY_RETURN_IF_ERROR(Prepare());
+  const int jobs = options_.jobs > 0 ? options_.jobs : CoreCount();
+  {
+    const std::stop_callback relay(caller_stop_, [this] { stop_.request_stop(); });
+    std::vector<std::jthread> threads;
+    readers_ = kReaders;
+    decoders_ = jobs;
+    threads.emplace_back([this] { WalkStage(); });
+    for (int i = 0; i < kReaders; ++i) threads.emplace_back([this] { ReadStage(); });
+    for (int i = 0; i < jobs; ++i) threads.emplace_back([this] { DecodeStage(); });
+    threads.emplace_back([this] { EncodeStage(); });
+    threads.emplace_back([this] { CommitStage(); });
+    WatchProgress(progress);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    ESPY_RETURN_IF_ERROR(fatal_);
+  }
+  ESPY_RETURN_IF_ERROR(Finish());
+  report_.seconds = static_cast<double>(library_->env->MonotonicNs() - start) * 1e-9;
+  return Status::Ok();
+}
+
+Status Pipeline::Finish() {
+  report_.cancelled = caller_stop_.stop_requested();
+  report_.found = found_;
+  report_.unchanged = unchanged_;
+  report_.skipped = skipped_;
+  report_.bytes_read = bytes_read_;
+  report_.decode_seconds = static_cast<double>(decode_ns_) * 1e-9;
+  report_.encode_seconds = static_cast<double>(encode_ns_) * 1e-9;
+  report_.commit_seconds = static_cast<double>(commit_ns_) * 1e-9;
+  if (options_.dry_run) {
+    report_.known = known_dry_;
+    report_.added = added_dry_;
+    report_.replaced = replaced_dry_;
+    return Status::Ok();
+  }
+  if (!report_.cancelled && options_.detect_missing) {
+    ESPY_RETURN_IF_ERROR(committer_.SweepMissing(folders_));
+  }
+  return committer_.SweepEmptied();
+}
+
+void Pipeline::SetFatal(Status status) {
+  {
+    std::lock_guard lock(mutex_);
+    if (fatal_.ok()) fatal_ = std::move(status);
+  }
+  stop_.request_stop();
+  // Whoever waits to push wakes and finds its queue closed.
+  sources_.Close();
+  bytes_.Close();
+  pictures_.Close();
+  rows_.Close();
+}
+
+void Pipeline::FailRow(const Source& source, Status status) {
+  Row row;
+  row.path = source.path;
+  row.facts = source.facts;
+  row.failure = Named(source.path, status);
+  const std::size_t weight = row.weight();
+  if (options_.dry_run) {
+    ++failed_;
+    ++done_;
+    return;
+  }
+  rows_.Push(std::move(row), weight);
+}
+
+// Looks the source up by its path and facts; what is unchanged ends here.
+bool Pipeline::OfferSource(Source source) {
+  ++found_;
+  if (!source.status.ok()) {
+    const Status status = source.status;
+    FailRow(source, status);
+    return !stop_.stop_requested();
+  }
+  if (!source.bytes) {
+    const auto row = library_->store->GetPath(source.path);
+    if (row.ok() && row->size == source.facts.size &&
+        row->modified_ns == source.facts.modified_ns) {
+      ++unchanged_;
+      ++done_;
+      return true;
+    }
+    const auto failed = failures_.find(source.path);
+    if (failed != failures_.end() && !options_.retry_failures && IsLasting(failed->second.code) &&
+        failed->second.size == source.facts.size &&
+        failed->second.modified_ns == source.facts.modified_ns) {
+      FailRow(source, Status(failed->second.code, failed->second.message));
+      return !stop_.stop_requested();
+    }
+  }
+  const std::size_t weight = 512 + source.path.size() + (source.bytes ? source.bytes->size() : 0);
+  return sources_.Push(std::move(source), weight);
+}
+
+void Pipeline::WalkStage() {
+  Walk walk(library_->env, library_->path, options_.exclude, stop_.get_token());
+  const SourceFn offer = [this](Source source) { return OfferSource(std::move(source)); };
+  for (const std::string& root : roots_) {
+    if (stop_.stop_requested() || !walk.Visit(root, offer)) break;
+  }
+  for (const std::string& url : options_.urls) {
+    if (stop_.stop_requested()) break;
+    if (!offer(Fetch(url, stop_.get_token()))) break;
+  }
+  skipped_ = walk.skipped();
+  walk_done_ = true;
+  sources_.Close();
+}
+
+void Pipeline::ReadStage() {
+  while (auto source = sources_.Pop()) {
+    if (stop_.stop_requested()) continue;  // drained, not read: the next run takes it
+    if (!source->bytes) {
+      auto bytes = library_->env->ReadFile(source->path, imaging::ImageLimits{}.max_bytes);
+      if (!bytes.ok()) {
+        FailRow(*source, bytes.status());
+        continue;
+      }
+      source->bytes = std::move(*bytes);
+    }
+    bytes_read_ += source->bytes->size();
+    const ContentHash hash = Sha256(*source->bytes);
+    const auto held = library_->store->FindHash(hash);
+    if (!held.ok() && held.status().code() != StatusCode::kNotFound) {
+      SetFatal(held.status());
+      break;
+    }
+    if (options_.dry_run) {
+      ++(held.ok() ? known_dry_ : added_dry_);
+      const auto before = library_->store->GetPath(source->path);
+      if (before.ok() && (!held.ok() || before->item != *held)) ++replaced_dry_;
+      ++done_;
+      continue;
+    }
+    if (held.ok()) {
+      Row row;
+      row.path = source->path;
+      row.facts = source->facts;
+      row.hash = hash;
+      const std::size_t weight = row.weight();
+      rows_.Push(std::move(row), weight);
+      continue;
+    }
+    const std::size_t weight = source->bytes->size();
+    bytes_.Push(Bytes{std::move(*source), hash}, weight);
+  }
+  if (--readers_ == 0) bytes_.Close();
+}
+
+void Pipeline::DecodeStage() {
+  while (auto item = bytes_.Pop()) {
+    if (stop_.stop_requested()) continue;
+    const Stopwatch watch(library_->env, &decode_ns_);
+    auto picture = ReadPicture(*item->source.bytes, item->hash, encoder_->info().preprocess);
+    if (!picture.ok()) {
+      FailRow(item->source, picture.status());
+      continue;
+    }
+    Row row;
+    row.path = std::move(item->source.path);
+    row.facts = item->source.facts;
+    row.hash = item->hash;
+    row.is_new = true;
+    row.picture = std::move(*picture);
+    const std::size_t weight = row.weight();
+    pictures_.Push(std::move(row), weight);
+  }
+  if (--decoders_ == 0) pictures_.Close();
+}
+
+void Pipeline::EncodeStage() {
+  const std::int64_t batch = encoder_ == nullptr       ? 1
+                             : options_.batch_size > 0 ? options_.batch_size
+                                                       : encoder_->preferred_batch();
+  std::vector<float> pixels, vectors;
+  while (auto first = pictures_.Pop()) {
+    std::vector<Row> rows;
+    rows.push_back(std::move(*first));
+    while (static_cast<std::int64_t>(rows.size()) < batch) {
+      auto next = pictures_.TryPop();
+      if (!next) break;
+      rows.push_back(std::move(*next));
+    }
+    if (stop_.stop_requested()) continue;
+    const auto dimension = static_cast<std::size_t>(encoder_->info().dimension);
+    pixels.clear();
+    for (Row& row : rows) {
+      pixels.insert(pixels.end(), row.picture.tensor.begin(), row.picture.tensor.end());
+      std::vector<float>().swap(row.picture.tensor);
+    }
+    vectors.resize(rows.size() * dimension);
+    {
+      const Stopwatch watch(library_->env, &encode_ns_);
+      const Status encoded = encoder_->EncodeImages(
+          pixels.data(), static_cast<std::int64_t>(rows.size()), vectors.data());
+      if (!encoded.ok()) {
+        SetFatal(encoded);
+        break;
+      }
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
+      const std::size_t weight = rows[i].weight();
+      rows_.Push(std::move(rows[i]), weight);
+    }
+  }
+  rows_.Close();
+}
+
+void Pipeline::CommitStage() {
+  while (auto first = rows_.Pop()) {
+    std::vector<Row> rows;
+    std::size_t bytes = first->weight();
+    rows.push_back(std::move(*first));
+    while (rows.size() < kTransactionRows && bytes < kTransactionBytes) {
+      auto next = rows_.TryPop();
+      if (!next) break;
+      bytes += next->weight();
+      rows.push_back(std::move(*next));
+    }
+    const std::size_t count = rows.size();
+    const Stopwatch watch(library_->env, &commit_ns_);
+    const Status applied = committer_.Apply(std::move(rows));
+    if (!applied.ok()) {
+      SetFatal(applied);
+      break;
+    }
+    done_ += count;
+    added_ = report_.added;
+    failed_ = report_.failed;
+  }
+  std::lock_guard lock(mutex_);
+  finished_ = true;
+  finished_cv_.notify_all();
+}
+
+void Pipeline::WatchProgress(const IngestProgressFn& progress) {
+  const std::int64_t start = library_->env->MonotonicNs();
+  std::unique_lock lock(mutex_);
+  bool last = false;
+  while (!last) {
+    last =
+        finished_cv_.wait_for(lock, std::chrono::milliseconds(200), [this] { return finished_; });
+    if (!progress) continue;
+    lock.unlock();
+    IngestProgress now;
+    now.found = found_;
+    now.walk_done = walk_done_;
+    now.done = done_;
+    now.added = added_;
+    now.failed = failed_;
+    const double seconds = static_cast<double>(library_->env->MonotonicNs() - start) * 1e-9;
+    if (seconds > 0) now.pictures_per_second = static_cast<double>(now.done) / seconds;
+    if (now.walk_done && now.pictures_per_second > 0) {
+      now.seconds_left =
+          static_cast<double>(now.found - std::min(now.found, now.done)) / now.pictures_per_second;
+    }
+    progress(now);
+    lock.lock();
+  }
+}
+
+}  // namespace espy::ingest

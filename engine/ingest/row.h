@@ -1,0 +1,34 @@
+// What reaches the committer: a picture to add, a known one at a path, or a failure.
+#ifndef ESPY_ENGINE_INGEST_ROW_H_
+#define ESPY_ENGINE_INGEST_ROW_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "engine/picture.h"
+#include "espy/record.h"
+#include "espy/status.h"
+
+namespace espy::ingest {
+
+struct Row {
+  std::string path;
+  FileFacts facts;
+  ContentHash hash{};
+  Status failure;  // not OK: the rest is empty
+  bool is_new =
+      false;        // decoded and embedded; else the library held these bytes when they were read
+  Picture picture;  // when new; its tensor is dropped once embedded
+  std::vector<std::uint16_t> half;  // when new: the vector
+
+  std::size_t weight() const {
+    return 512 + path.size() + picture.tensor.size() * sizeof(float) + picture.thumbnail.size() +
+           half.size() * sizeof(std::uint16_t);
+  }
+};
+
+}  // namespace espy::ingest
+
+#endif  // ESPY_ENGINE_INGEST_ROW_H_

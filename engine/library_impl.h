@@ -1,0 +1,140 @@
+// What an open library holds, shared by the verbs (one file each). Nothing outside engine/ sees
+// this.
+//
+// Locks, in the order in which they may be taken: write_mutex, then state_mutex. Neither is held
+// while a model runs or a file is read.
+#ifndef ESPY_ENGINE_LIBRARY_IMPL_H_
+#define ESPY_ENGINE_LIBRARY_IMPL_H_
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/env.h"
+#include "encoders/encoder.h"
+#include "engine/index_store.h"
+#include "espy/library.h"
+#include "index/vector_index.h"
+#include "storage/store.h"
+
+namespace espy {
+
+// What one search sees: records and vectors of the same sequence number. Immutable; the last holder
+// frees it.
+struct ReadState {
+  std::shared_ptr<const storage::Snapshot> snapshot;
+  std::shared_ptr<const index::View> view;  // null until the index is first needed
+};
+
+// A transaction with what the index must learn of it.
+struct Change {
+  storage::Transaction transaction;
+  std::vector<std::pair<ItemId, std::vector<std::uint16_t>>>
+      vectors;  // FP16 rows of the current space
+  std::vector<ItemId> forgotten;
+};
+
+class Library::Impl {
+ public:
+  Impl(std::string path, OpenOptions options, Env* env);
+  ~Impl();
+
+  // --- open.cc
+  Status OpenStore();
+  Status RequireWritable() const;
+
+  // --- space.cc: the current model
+  // The library's space; made for options.model when the library has none yet and may be written.
+  Result<storage::SpaceRow> Space();
+  // The space's encoder, loaded at the first call. Which tower is asked for decides what is read.
+  Result<const encoders::Encoder*> EncoderFor(bool image, bool text);
+
+  // --- state.cc: views and commits
+  Status OpenIndex();  // once; later calls return at once
+  // The newest state, with the index opened.
+  Result<std::shared_ptr<const ReadState>> SearchState();
+  std::shared_ptr<const storage::Snapshot> RecordSnapshot();
+  // Makes the change durable, then visible. Holds write_mutex throughout.
+  Status Commit(Change change);
+  // Record reads and writes that depend on each other (tag, path changes) happen under this lock.
+  std::mutex& write_mutex() { return write_mutex_; }
+  Status CommitLocked(Change change);  // with write_mutex held
+
+  // --- background.cc
+  void StartBackground();
+  void StopBackground();
+  void WakeBackground();
+  Status WaitForBackground();
+
+  // --- forget.cc
+  Status ForgetItems(const std::vector<Record>& records);
+
+  // --- info.cc, verify.cc, rebuild.cc
+  index::IndexStats Stats();
+  Result<double>
+  MeasureRecall();  // recall@10 against exact search; -1 when there is too little to measure
+  Status VerifyIndex(VerifyReport* report, const ProgressFn& progress, std::stop_token stop);
+  Status RebuildIndex(const ProgressFn& progress, std::stop_token stop);
+  Status CompactIndex(std::stop_token stop);
+
+  const std::string path;
+  const OpenOptions options;
+  Env* const env;
+
+  std::unique_ptr<storage::Store> store;  // constant after OpenStore
+
+  // --- search.cc, space.cc: terms as unit vectors
+  // A phrase's is remembered: people ask the same thing again with another filter.
+  Result<std::vector<float>> EncodeText(const std::string& text);
+  Result<std::vector<float>> EncodePicture(const std::string& picture_path);
+  Result<std::vector<float>> ItemVector(ItemId id, const ReadState& state);
+  // `items` receives the item that the term names, if it names one.
+  Result<std::vector<float>> TermVector(const QueryTerm& term, const ReadState& state,
+                                        std::vector<ItemId>* items);
+  float Probability(float cosine);  // negative when the model has no calibration
+
+ private:
+  friend class espy::Library;
+  index::IndexOptions IndexOptionsFor(const storage::SpaceRow& space) const;
+  Status OpenIndexLocked();   // with write_mutex held
+  void RefreshStateLocked();  // with write_mutex held
+  Status ReplayLog(index::VectorIndex* index, const storage::Snapshot& snapshot);
+
+  std::mutex write_mutex_;
+  std::unique_ptr<IndexStore> segment_store_;  // guarded by write_mutex_ until set, then constant
+  std::shared_ptr<index::VectorIndex> index_;  // replaced under both locks (Rebuild)
+  std::mutex state_mutex_;
+  std::shared_ptr<const ReadState> state_;  // guarded by state_mutex_
+
+  std::mutex space_mutex_;
+  std::unique_ptr<storage::SpaceRow> space_;    // guarded by space_mutex_ until set, then constant
+  std::unique_ptr<encoders::Encoder> encoder_;  // likewise
+
+  std::mutex text_mutex_;
+  std::unordered_map<std::string, std::vector<float>> text_cache_;  // guarded by text_mutex_
+
+  std::mutex background_mutex_;
+  std::condition_variable_any background_wake_;
+  std::condition_variable background_idle_;
+  bool background_requested_ = false;  // guarded by background_mutex_
+  bool background_running_ = false;    // guarded by background_mutex_
+  Status background_status_;           // guarded by background_mutex_: of the last run
+  std::jthread background_;
+};
+
+// Converts between stored half precision and FP32; FP32 rows made from halves are renormalised to
+// unit length.
+std::vector<float> UnitFromHalf(std::span<const std::uint16_t> half);
+std::vector<std::uint16_t> HalfFromUnit(std::span<const float> vector);
+// Divides by the length; false when it is zero or not finite.
+bool Normalize(std::span<float> vector);
+
+}  // namespace espy
+
+#endif  // ESPY_ENGINE_LIBRARY_IMPL_H_

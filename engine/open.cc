@@ -1,0 +1,65 @@
+// Opening and closing a library, and finding the one that a folder means.
+#include <filesystem>
+
+#include "base/env.h"
+#include "base/status_macros.h"
+#include "engine/library_impl.h"
+
+namespace espy {
+
+Result<std::string> FindLibrary(const std::string& start) {
+  const std::string absolute = AbsolutePath(start);
+  std::filesystem::path folder = absolute;
+  for (;;) {
+    const std::string candidate = (folder / ".espy").string();
+    if (auto facts = Env::Default()->Stat(candidate);
+        facts.ok() && facts->kind == FileFacts::Kind::kDirectory) {
+      return candidate;
+    }
+    if (!folder.has_parent_path() || folder.parent_path() == folder) break;
+    folder = folder.parent_path();
+  }
+  return Status::NotFound(absolute +
+                          ": no library here or in any folder above; make one with `espy ingest "
+                          "FOLDER`, or name one with --library");
+}
+
+Library::Impl::Impl(std::string library_path, OpenOptions open_options, Env* environment)
+    : path(std::move(library_path)), options(std::move(open_options)), env(environment) {}
+
+Library::Impl::~Impl() { StopBackground(); }
+
+Status Library::Impl::OpenStore() {
+  storage::StoreOptions store_options;
+  store_options.create_if_missing = options.create_if_missing && !options.read_only;
+  store_options.read_only = options.read_only;
+  store_options.sync = options.durability == Durability::kSync;
+  store_options.recover_tail = options.recover_tail;
+  ESPY_ASSIGN_OR_RETURN(store, storage::Store::Open(path, store_options));
+  return Status::Ok();
+}
+
+Status Library::Impl::RequireWritable() const {
+  if (!options.read_only) return Status::Ok();
+  return Status::InvalidArgument(path + ": opened read-only; open it for writing to change it");
+}
+
+Library::Library(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Library::~Library() = default;
+
+Result<std::unique_ptr<Library>> Library::Open(const std::string& path,
+                                               const OpenOptions& options) {
+  if (options.threads < 0) {
+    return Status::InvalidArgument("threads: " + std::to_string(options.threads) +
+                                   " is negative; give 0 for one a core");
+  }
+  auto impl = std::make_unique<Impl>(AbsolutePath(path), options, Env::Default());
+  ESPY_RETURN_IF_ERROR(impl->OpenStore());
+  if (!options.model.empty()) {
+    ESPY_RETURN_IF_ERROR(impl->Space().status());  // a model that does not fit is refused at once
+  }
+  if (!options.read_only && options.background_build) impl->StartBackground();
+  return std::unique_ptr<Library>(new Library(std::move(impl)));
+}
+
+}  // namespace espy

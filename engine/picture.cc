@@ -1,0 +1,58 @@
+#include "engine/picture.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "imaging/decode.h"
+#include "imaging/facts.h"
+
+namespace espy {
+namespace {
+
+// A thumbnail's longest side is 256 pixels: the decoded picture keeps at least that, whatever a
+// small model asks for.
+constexpr std::int32_t kThumbnailTarget = 128;
+
+Result<imaging::Decoded> DecodeFor(std::string_view bytes, const imaging::PreprocessSpec& spec,
+                                   std::int32_t least) {
+  const bool crop = spec.fit == imaging::PreprocessSpec::Fit::kShortestEdgeCrop;
+  imaging::DecodeOptions options;
+  options.target_width = std::max(least, crop ? spec.resize_shortest : spec.width);
+  options.target_height = std::max(least, crop ? spec.resize_shortest : spec.height);
+  return imaging::Decode(bytes, options);
+}
+
+std::vector<float> TensorOf(const imaging::Image& image, const imaging::PreprocessSpec& spec) {
+  std::vector<float> tensor(3ull * spec.height * spec.width);
+  imaging::Preprocess(image, spec, tensor.data());
+  return tensor;
+}
+
+}  // namespace
+
+Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
+                            const imaging::PreprocessSpec& spec) {
+  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, DecodeFor(bytes, spec, kThumbnailTarget));
+  Picture picture;
+  picture.tensor = TensorOf(decoded.image, spec);
+  ESPY_ASSIGN_OR_RETURN(picture.thumbnail, imaging::MakeThumbnail(decoded.image));
+  Record& record = picture.record;
+  record.content_hash = hash;
+  record.format = imaging::FormatName(decoded.format);
+  record.file_bytes = bytes.size();
+  record.width = decoded.full_width;
+  record.height = decoded.full_height;
+  record.perceptual_hash = imaging::PerceptualHash(decoded.image);
+  imaging::ExifFacts exif = imaging::ReadExif(bytes);
+  record.taken_unix = exif.taken_unix;
+  record.camera = std::move(exif.camera);
+  record.place = exif.place;
+  return picture;
+}
+
+Result<std::vector<float>> ReadTensor(std::string_view bytes, const imaging::PreprocessSpec& spec) {
+  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, DecodeFor(bytes, spec, 1));
+  return TensorOf(decoded.image, spec);
+}
+
+}  // namespace espy

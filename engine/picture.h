@@ -1,0 +1,41 @@
+// One picture file turned into what a library stores and searches by.
+#ifndef ESPY_ENGINE_PICTURE_H_
+#define ESPY_ENGINE_PICTURE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espy/record.h"
+#include "imaging/preprocess.h"
+
+namespace espy {
+
+struct Picture {
+  Record record;  // its facts: content hash, format, size in pixels, EXIF, perceptual hash; no
+                  // paths, no id
+  std::vector<float> tensor;  // [3, height, width] of the model
+  std::string thumbnail;      // JPEG
+};
+
+// Decodes once for everything that wants the picture. `bytes` are the file's.
+Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
+                            const imaging::PreprocessSpec& spec);
+
+// The model's tensor alone, for a query picture.
+Result<std::vector<float>> ReadTensor(std::string_view bytes, const imaging::PreprocessSpec& spec);
+
+// An item's number: the first 63 bits of its content hash that no other item has; `taken` says
+// whether one has.
+template <class Taken>
+ItemId ItemIdFor(const ContentHash& hash, Taken taken) {
+  ItemId id = 0;
+  for (int i = 0; i < 8; ++i) id = id << 8 | hash[i];
+  id >>= 1;
+  while (id == kNoItem || taken(id)) id = (id + 1) & ~(ItemId{1} << 63);
+  return id;
+}
+
+}  // namespace espy
+
+#endif  // ESPY_ENGINE_PICTURE_H_

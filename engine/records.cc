@@ -1,0 +1,80 @@
+// Reading items: get, find, list, vector, thumbnail, tags, failures.
+#include <algorithm>
+#include <map>
+
+#include "base/status_macros.h"
+#include "engine/library_impl.h"
+#include "engine/where/where.h"
+
+namespace espy {
+
+Result<Record> Library::Get(ItemId id) {
+  auto record = impl_->store->GetItem(id);
+  if (record.status().code() == StatusCode::kNotFound) {
+    return Status::NotFound("item " + FormatItemId(id) + ": not in " + impl_->path +
+                            "; `espy search --json` shows the ids there are");
+  }
+  return record;
+}
+
+Result<Record> Library::Find(const std::string& path_or_id) {
+  const std::string absolute = AbsolutePath(path_or_id);
+  const auto row = impl_->store->GetPath(absolute);
+  if (row.ok()) return impl_->store->GetItem(row->item);
+  if (row.status().code() != StatusCode::kNotFound) return row.status();
+  if (const auto exact = impl_->store->GetPath(path_or_id); exact.ok()) {  // archive members, URLs
+    return impl_->store->GetItem(exact->item);
+  }
+  if (const auto id = ParseItemId(path_or_id); id.ok()) return Get(*id);
+  return Status::NotFound(path_or_id + ": neither the path nor the id of an item of " +
+                          impl_->path + "; run `espy ingest` to take it in");
+}
+
+Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_t limit) {
+  std::unique_ptr<const where::Filter> filter;
+  if (!where.empty()) {
+    ESPY_ASSIGN_OR_RETURN(filter, where::Parse(where));
+  }
+  std::vector<Record> records;
+  ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(
+      [&](const Record& record) {
+        if (!filter || filter->Matches(record)) records.push_back(record);
+        return limit == 0 || records.size() < limit;
+      },
+      impl_->RecordSnapshot().get()));
+  return records;
+}
+
+Result<std::string> Library::Thumbnail(ItemId id) { return impl_->store->GetThumbnail(id); }
+
+Result<std::vector<float>> Library::Vector(ItemId id) {
+  ReadState state;
+  state.snapshot = impl_->RecordSnapshot();
+  return impl_->ItemVector(id, state);
+}
+
+Result<std::vector<TagCount>> Library::Tags() {
+  std::map<std::string, std::uint64_t> counts;
+  ESPY_RETURN_IF_ERROR(impl_->store->ScanItems([&](const Record& record) {
+    for (const std::string& tag : record.tags) ++counts[tag];
+    return true;
+  }));
+  std::vector<TagCount> tags;
+  for (auto& [tag, items] : counts) tags.push_back({tag, items});
+  std::stable_sort(tags.begin(), tags.end(),
+                   [](const TagCount& a, const TagCount& b) { return a.items > b.items; });
+  return tags;
+}
+
+Result<std::vector<Failure>> Library::Failures() {
+  std::vector<Failure> failures;
+  ESPY_RETURN_IF_ERROR(
+      impl_->store->ScanFailures([&](std::string_view path, const storage::FailureRow& row) {
+        failures.push_back({std::string(path), std::string(StatusCodeName(row.code)), row.message,
+                            row.when_unix, row.attempts});
+        return true;
+      }));
+  return failures;
+}
+
+}  // namespace espy

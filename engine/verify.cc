@@ -1,0 +1,113 @@
+// verify: is the library sound? Checksums and rows by storage; the index against the vectors here.
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "base/half.h"
+#include "base/status_macros.h"
+#include "engine/library_impl.h"
+
+namespace espy {
+namespace {
+
+constexpr std::size_t kNamedIds = 5;
+constexpr float kUnitTolerance =
+    0.01f;  // a unit vector rounded to half precision is within 2^-11 of length 1
+
+std::string NameIds(const std::vector<std::uint64_t>& ids) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(ids.size(), kNamedIds); ++i) {
+    text += (i == 0 ? "" : ", ") + FormatItemId(ids[i]);
+  }
+  return ids.size() > kNamedIds ? text + ", ..." : text;
+}
+
+}  // namespace
+
+// Every live item with a vector is in the index exactly once, and the index holds nothing else.
+Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progress,
+                                  std::stop_token stop) {
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+  auto opened = SearchState();
+  if (!opened.ok()) {
+    report->problems.push_back("index: " + opened.status().message());
+    return Status::Ok();
+  }
+  const std::shared_ptr<const ReadState> state = *opened;
+  report->segments = Stats().sealed_segments;
+  const storage::Snapshot* snapshot = state->snapshot.get();
+  std::vector<std::uint64_t> stored;
+  std::vector<float> vector;
+  bool cancelled = false;
+  ESPY_RETURN_IF_ERROR(store->ScanVectors(
+      space.number,
+      [&](ItemId id, std::span<const std::uint16_t> half) {
+        stored.push_back(id);
+        vector.resize(half.size());
+        HalfToFloat(half.data(), half.size(), vector.data());
+        double squares = 0;
+        for (const float x : vector) squares += static_cast<double>(x) * x;
+        if (static_cast<std::int64_t>(half.size()) != space.dimension ||
+            !(std::abs(std::sqrt(squares) - 1.0) < kUnitTolerance)) {
+          report->problems.push_back("vector of item " + FormatItemId(id) +
+                                     " is not a unit vector of " + std::to_string(space.dimension) +
+                                     " values");
+        }
+        if (progress && stored.size() % 10'000 == 0) progress({"vectors", stored.size(), 0});
+        cancelled = stop.stop_requested();
+        return !cancelled;
+      },
+      snapshot));
+  if (cancelled) return Status::Cancelled("verify: stopped");
+  report->vectors = stored.size();
+  std::vector<std::uint64_t> items;
+  ESPY_RETURN_IF_ERROR(store->ScanItems(
+      [&](const Record& record) {
+        items.push_back(record.id);
+        return true;
+      },
+      snapshot));
+  const auto differ = [&](const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b,
+                          const std::string& what) {
+    std::vector<std::uint64_t> extra;
+    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(extra));
+    if (extra.empty()) return;
+    report->problems.push_back(std::to_string(extra.size()) + " " + what + ": " + NameIds(extra));
+  };
+  const std::vector<std::uint64_t> indexed = state->view->LiveIds();
+  differ(items, stored, "items without a vector");
+  differ(stored, items, "vectors without an item");
+  differ(stored, indexed, "vectors missing from the index");
+  differ(indexed, stored, "index rows without a vector");
+  if (std::adjacent_find(indexed.begin(), indexed.end()) != indexed.end()) {
+    report->problems.push_back("an item stands twice in the index");
+  }
+  return Status::Ok();
+}
+
+Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
+                                     std::stop_token stop) {
+  if (repair) ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
+  VerifyReport report;
+  if (progress) progress({"files and rows", 0, 0});
+  ESPY_ASSIGN_OR_RETURN(report.problems, impl_->store->Verify(repair));
+  if (repair) report.repaired = report.problems;
+  ESPY_ASSIGN_OR_RETURN(const storage::Store::Counts counts, impl_->store->Count());
+  report.items = counts.items;
+  ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
+  if (spaces.empty()) return report;
+  const std::size_t before = report.problems.size();
+  ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
+  if (!repair || report.problems.empty()) return report;
+
+  if (report.problems.size() > before) {
+    ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(progress, stop));
+    report.repaired.emplace_back("the index was made again from the stored vectors");
+  }
+  // What repairing could not mend is what a second look still finds.
+  ESPY_ASSIGN_OR_RETURN(report.problems, impl_->store->Verify(false));
+  ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
+  return report;
+}
+
+}  // namespace espy

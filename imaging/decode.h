@@ -22,23 +22,25 @@ bool HasPictureExtension(std::string_view path);
 
 struct DecodeOptions {
   ImageLimits limits;
-  // The picture is wanted at about this size: a JPEG is decoded at the smallest DCT scale whose sides are both at
-  // least twice these, an SVG is rendered so that its sides cover twice these. 0: full size.
+  // The picture is wanted at about this size: a JPEG is decoded at the smallest DCT scale whose
+  // sides are both at least twice these, an SVG is rendered so that its sides cover twice these. 0:
+  // full size.
   std::int32_t target_width = 0;
   std::int32_t target_height = 0;
 };
 
 struct Decoded {
-  Image image;               // perhaps scaled down, see DecodeOptions
+  Image image;  // perhaps scaled down, see DecodeOptions
   Format format = Format::kUnknown;
-  std::int32_t full_width = 0;   // of the picture as stored, upright
+  std::int32_t full_width = 0;  // of the picture as stored, upright
   std::int32_t full_height = 0;
 };
 
-// EXIF orientation applied, colours managed to sRGB (embedded ICC profiles, CMYK), 16 bits reduced to 8, alpha over
-// white, first frame of an animation. Limits are checked on the header, before pixels are allocated. A truncated or
-// damaged picture is Corruption, bytes of no known format InvalidArgument, a passed limit ResourceExhausted; messages
-// say what is wrong but do not name the file, which the caller knows. Any thread.
+// EXIF orientation applied, colours managed to sRGB (embedded ICC profiles, CMYK), 16 bits reduced
+// to 8, alpha over white, first frame of an animation. Limits are checked on the header, before
+// pixels are allocated. A truncated or damaged picture is Corruption, bytes of no known format
+// InvalidArgument, a passed limit ResourceExhausted; messages say what is wrong but do not name the
+// file, which the caller knows. Any thread.
 Result<Decoded> Decode(std::string_view bytes, const DecodeOptions& options = {});
 
 // Once at program start and end of decoding; safe to call twice. Decode calls Init by itself.

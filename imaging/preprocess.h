@@ -26,11 +26,13 @@ struct PreprocessSpec {
   std::array<float, 3> std{0.5f, 0.5f, 0.5f};
 };
 
-// The 8-bit picture just before normalisation: resized and cropped as transformers does it (the longer side is
-// int(shortest * long / short); the crop starts at int((side - crop) / 2), padded with black where the picture is smaller).
+// The 8-bit picture just before normalisation: resized and cropped as transformers does it (the
+// longer side is int(shortest * long / short); the crop starts at int((side - crop) / 2), padded
+// with black where the picture is smaller).
 Image FitForModel(const Image& image, const PreprocessSpec& spec);
 
-// FitForModel, then (pixel * rescale - mean) / std. out: [3, spec.height, spec.width] floats, channels first.
+// FitForModel, then (pixel * rescale - mean) / std. out: [3, spec.height, spec.width] floats,
+// channels first.
 void Preprocess(const Image& image, const PreprocessSpec& spec, float* out);
 
 }  // namespace espy::imaging

@@ -2,15 +2,27 @@
 #ifndef ESPY_IMAGING_RESIZE_H_
 #define ESPY_IMAGING_RESIZE_H_
 
+#include <cstdint>
+
 #include "imaging/image.h"
 
 namespace espy::imaging {
 
-enum class Filter { kBilinear, kBicubic };  // with antialiasing: the support grows with the reduction
+enum class Filter {
+  kBilinear,
+  kBicubic
+};  // with antialiasing: the support grows with the reduction
 
-// Pillow's algorithm (src/libImaging/Resample.c): two passes, horizontal then vertical, coefficients in fixed point of
-// 22 bits, each pass rounded and clamped to 8 bits. width and height at least 1.
+// Pillow's algorithm (src/libImaging/Resample.c): two passes, horizontal then vertical,
+// coefficients in fixed point of 22 bits, each pass rounded and clamped to 8 bits. width and height
+// at least 1.
 Image Resize(const Image& in, std::int32_t width, std::int32_t height, Filter filter);
+
+// The part of Resize(in, width, height, filter) that starts at (x, y) and has crop_width x
+// crop_height pixels, without the cost of the rest. The part must lie inside.
+Image ResizeAndCrop(const Image& in, std::int32_t width, std::int32_t height, std::int32_t x,
+                    std::int32_t y, std::int32_t crop_width, std::int32_t crop_height,
+                    Filter filter);
 
 }  // namespace espy::imaging
 

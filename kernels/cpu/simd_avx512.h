@@ -1,0 +1,86 @@
+// Sixteen FP32 lanes of AVX-512 (F, BW, DQ, VL). Include only in files compiled for them.
+// simd_baseline.h says what each name means.
+#ifndef ESPY_KERNELS_CPU_SIMD_AVX512_H_
+#define ESPY_KERNELS_CPU_SIMD_AVX512_H_
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#define ESPY_SIMD_INLINE static inline __attribute__((always_inline))
+
+namespace espy::kernels::cpu {
+
+struct Avx512 {
+  static constexpr int kLanes = 16;
+  static constexpr int kTileRows = 12;  // 12 x 2 accumulators, 2 of B and some of A in 32 registers
+  static constexpr int kTileVectors = 2;
+  using F = __m512;
+
+  ESPY_SIMD_INLINE F Set(float x) { return _mm512_set1_ps(x); }
+  ESPY_SIMD_INLINE F Load(const float* p) { return _mm512_loadu_ps(p); }
+  ESPY_SIMD_INLINE void Store(float* p, F x) { _mm512_storeu_ps(p, x); }
+  ESPY_SIMD_INLINE __mmask16 FirstLanes(std::int64_t n) {
+    return static_cast<__mmask16>((1u << n) - 1u);
+  }
+  ESPY_SIMD_INLINE F LoadFirst(const float* p, std::int64_t n) {
+    return _mm512_maskz_loadu_ps(FirstLanes(n), p);
+  }
+  ESPY_SIMD_INLINE void StoreFirst(float* p, F x, std::int64_t n) {
+    _mm512_mask_storeu_ps(p, FirstLanes(n), x);
+  }
+  ESPY_SIMD_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  ESPY_SIMD_INLINE F Max(F a, F b) { return _mm512_max_ps(a, b); }
+  ESPY_SIMD_INLINE F Min(F a, F b) { return _mm512_min_ps(a, b); }
+  ESPY_SIMD_INLINE F Abs(F a) { return _mm512_abs_ps(a); }
+  ESPY_SIMD_INLINE F Round(F a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  ESPY_SIMD_INLINE F Pow2(F n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
+  ESPY_SIMD_INLINE F ZeroWhereLess(F x, F limit, F value) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), value);
+  }
+  ESPY_SIMD_INLINE F WhereLess(F x, F limit, F then, F otherwise) {
+    return _mm512_mask_mov_ps(otherwise, _mm512_cmp_ps_mask(x, limit, _CMP_LT_OQ), then);
+  }
+  ESPY_SIMD_INLINE float Sum(F a) { return _mm512_reduce_add_ps(a); }
+  ESPY_SIMD_INLINE float MaxLane(F a) { return _mm512_reduce_max_ps(a); }
+  // out[c * out_stride + r] = in[r * in_stride + c] for r, c < kLanes.
+  ESPY_SIMD_INLINE void Transpose(const float* in, std::int64_t in_stride, float* out,
+                                  std::int64_t out_stride) {
+    F a[16], b[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) a[i] = Load(in + i * in_stride);
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+      b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+      b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+    }
+    // a[4 g + c]: in each 128-bit lane l, column 4 l + c of rows 4 g .. 4 g + 3.
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+      a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
+      a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
+      a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+      a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+    }
+    // A 4 x 4 transpose of 128-bit lanes gathers each column's four groups of rows.
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      const F low01 = _mm512_shuffle_f32x4(a[c], a[c + 4], 0x44);   // rows 0-7 of columns c, 4 + c
+      const F high01 = _mm512_shuffle_f32x4(a[c], a[c + 4], 0xee);  // columns 8 + c, 12 + c
+      const F low23 = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0x44);
+      const F high23 = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0xee);
+      Store(out + c * out_stride, _mm512_shuffle_f32x4(low01, low23, 0x88));
+      Store(out + (c + 4) * out_stride, _mm512_shuffle_f32x4(low01, low23, 0xdd));
+      Store(out + (c + 8) * out_stride, _mm512_shuffle_f32x4(high01, high23, 0x88));
+      Store(out + (c + 12) * out_stride, _mm512_shuffle_f32x4(high01, high23, 0xdd));
+    }
+  }
+};
+
+}  // namespace espy::kernels::cpu
+
+#undef ESPY_SIMD_INLINE
+
+#endif  // ESPY_KERNELS_CPU_SIMD_AVX512_H_

@@ -1,0 +1,82 @@
+// Four FP32 lanes that any compiler target has (SSE2 on x86-64, NEON on arm64), written in the
+// compiler's own vector types. The kernels are templates over such a type; this one also says what
+// each name means:
+//   kLanes, kTileRows, kTileVectors     lanes of F; rows and vectors of the matrix kernels'
+//   register tile Set, Load, Store                    broadcast; unaligned LoadFirst, StoreFirst
+//   lanes i < n only, 0 <= n <= kLanes; others read as 0, and are not touched Fma(a, b, c) a * b +
+//   c, rounded once where the CPU fuses (not here) Max, Min, Abs, Round                Round is to
+//   the nearest integer, |x| < 2^22 Pow2(n)                             2^n for whole n in [-126,
+//   127] ZeroWhereLess(x, limit, value)      0 where x < limit, else value WhereLess(x, limit,
+//   then, else)     by lane Sum, MaxLane                        over the lanes, in a fixed order
+//   Transpose                           of a kLanes x kLanes block
+#ifndef ESPY_KERNELS_CPU_SIMD_BASELINE_H_
+#define ESPY_KERNELS_CPU_SIMD_BASELINE_H_
+
+#include <cstdint>
+#include <cstring>
+
+namespace espy::kernels::cpu {
+
+struct Baseline {
+  static constexpr int kLanes = 4;
+  static constexpr int kTileRows =
+      4;  // 4 x 2 accumulators and what multiplies them in 16 registers
+  static constexpr int kTileVectors = 2;
+  typedef float F __attribute__((vector_size(16)));
+  typedef std::int32_t I __attribute__((vector_size(16)));
+
+  static F Set(float x) { return F{x, x, x, x}; }
+  static F Load(const float* p) {
+    F x;
+    std::memcpy(&x, p, sizeof(x));
+    return x;
+  }
+  static void Store(float* p, F x) { std::memcpy(p, &x, sizeof(x)); }
+  static F LoadFirst(const float* p, std::int64_t n) {
+    F x = Set(0);
+    for (int i = 0; i < n; ++i) x[i] = p[i];
+    return x;
+  }
+  static void StoreFirst(float* p, F x, std::int64_t n) {
+    for (int i = 0; i < n; ++i) p[i] = x[i];
+  }
+  static F Fma(F a, F b, F c) { return a * b + c; }
+  static F Max(F a, F b) { return a > b ? a : b; }
+  static F Min(F a, F b) { return a < b ? a : b; }
+  static F Abs(F a) { return Bits(Ints(a) & 0x7fffffff); }
+  static F Round(F a) {
+    const F magic = Set(12582912.0f);  // 1.5 * 2^23: the addition leaves no room for a fraction
+    return (a + magic) - magic;
+  }
+  static F Pow2(F n) { return Bits((__builtin_convertvector(n, I) + 127) << 23); }
+  static F ZeroWhereLess(F x, F limit, F value) { return x < limit ? Set(0) : value; }
+  static F WhereLess(F x, F limit, F then, F otherwise) { return x < limit ? then : otherwise; }
+  static float Sum(F a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+  static float MaxLane(F a) {
+    const float x = a[0] > a[1] ? a[0] : a[1];
+    const float y = a[2] > a[3] ? a[2] : a[3];
+    return x > y ? x : y;
+  }
+  static void Transpose(const float* in, std::int64_t in_stride, float* out,
+                        std::int64_t out_stride) {
+    for (int r = 0; r < kLanes; ++r) {
+      for (int c = 0; c < kLanes; ++c) out[c * out_stride + r] = in[r * in_stride + c];
+    }
+  }
+
+ private:
+  static F Bits(I x) {
+    F y;
+    std::memcpy(&y, &x, sizeof(y));
+    return y;
+  }
+  static I Ints(F x) {
+    I y;
+    std::memcpy(&y, &x, sizeof(y));
+    return y;
+  }
+};
+
+}  // namespace espy::kernels::cpu
+
+#endif  // ESPY_KERNELS_CPU_SIMD_BASELINE_H_

@@ -1,0 +1,22 @@
+// A loop on a pool, or in place when there is none.
+#ifndef ESPY_KERNELS_PARALLEL_H_
+#define ESPY_KERNELS_PARALLEL_H_
+
+#include <cstdint>
+
+#include "base/thread_pool.h"
+
+namespace espy::kernels {
+
+template <class Body>
+void ParallelFor(ThreadPool* pool, std::int64_t n, const Body& body) {
+  if (pool == nullptr || pool->threads() == 1 || n <= 1) {
+    for (std::int64_t i = 0; i < n; ++i) body(i);
+    return;
+  }
+  pool->ParallelFor(n, body);
+}
+
+}  // namespace espy::kernels
+
+#endif  // ESPY_KERNELS_PARALLEL_H_

@@ -1,0 +1,199 @@
+#include "kernels/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "kernels/aligned_buffer.h"
+#include "kernels/attention_state.h"
+#include "kernels/cpu/reference.h"
+#include "tests/kernels/tables.h"
+
+namespace espy::kernels {
+namespace {
+
+using testing::Normal;
+
+// The scores' rounding (dim * 2^-24 of |q||k| * scale, a few units here) moves each weight by about
+// as much of itself, exp adds 3e-7, the sums of weights and of weighted values a random walk of
+// keys roundings; outputs are weighted means of values of spread 1. 1e-5 is four times the largest
+// difference over the shapes below.
+constexpr float kTolerance = 1e-5f;
+
+class AttentionTable : public ::testing::TestWithParam<const cpu::KernelTable*> {};
+INSTANTIATE_TEST_SUITE_P(Cpu, AttentionTable, ::testing::ValuesIn(testing::RunnableTables()),
+                         testing::TableName);
+
+// One head whose Q, K and V are columns of a wider fused projection, as towers lay them out.
+void CheckHead(const cpu::KernelTable& table, std::int64_t queries, std::int64_t keys,
+               std::int64_t dim, bool causal, float score_spread) {
+  const std::int64_t stride = 3 * dim + 5;
+  const auto q =
+      Normal(queries * stride, static_cast<std::uint64_t>(queries * 1000 + dim), score_spread);
+  const auto kv = Normal(keys * stride, static_cast<std::uint64_t>(keys * 1000 + dim + 1));
+  const float scale = 1 / std::sqrt(static_cast<float>(dim));
+  constexpr float kUntouched = 777.0f;
+  const std::int64_t out_stride = dim + 3;
+  std::vector<float> got(static_cast<std::size_t>(queries * out_stride), kUntouched),
+      expected = got;
+
+  AlignedBuffer scratch(table.attention_scratch(keys, dim));
+  for (std::int64_t i = 0; i < scratch.size(); ++i) scratch.data()[i] = std::nanf("");
+  table.attention({.q = q.data(),
+                   .k = kv.data() + dim,
+                   .v = kv.data() + 2 * dim,
+                   .q_stride = stride,
+                   .k_stride = stride,
+                   .v_stride = stride,
+                   .queries = queries,
+                   .keys = keys,
+                   .head_dim = dim,
+                   .scale = scale,
+                   .causal = causal,
+                   .out = got.data(),
+                   .out_stride = out_stride,
+                   .scratch = scratch.data()});
+  const std::int64_t query_offsets[] = {0, queries}, key_offsets[] = {0, keys};
+  reference::Attention({.sequences = 1,
+                        .heads = 1,
+                        .head_dim = dim,
+                        .scale = scale,
+                        .causal = causal,
+                        .query_offsets = query_offsets,
+                        .key_offsets = key_offsets,
+                        .q = {q.data(), stride},
+                        .k = {kv.data() + dim, stride},
+                        .v = {kv.data() + 2 * dim, stride},
+                        .out = expected.data(),
+                        .out_stride = out_stride});
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    ASSERT_NEAR(got[i], expected[i], kTolerance) << queries << " queries, " << keys << " keys, dim "
+                                                 << dim << ", causal " << causal << ", at " << i;
+  }
+}
+
+TEST_P(AttentionTable, AgreesWithReferenceAtTheTowersShapes) {
+  for (const std::int64_t n : {1, 50, 77, 197, 257, 577, 729}) {
+    for (const std::int64_t dim : {64, 72, 80}) {
+      if (n > 300 && dim != 72 && GetParam() == &cpu::BaselineKernels()) continue;
+      CheckHead(*GetParam(), n, n, dim, false, 1.0f);
+      CheckHead(*GetParam(), n, n, dim, true, 1.0f);
+    }
+  }
+}
+
+TEST_P(AttentionTable, AgreesWithReferenceAtAnyDimensionAndLength) {
+  std::mt19937 random(5);
+  for (const std::int64_t dim : {1, 3, 8, 13, 16, 24, 32, 33, 40, 48, 56, 88, 96, 104, 128, 160}) {
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t keys = 1 + random() % 140;
+      CheckHead(*GetParam(), 1 + random() % 60, keys, dim, false, 1.0f);
+      CheckHead(*GetParam(), keys, keys, dim, true, 1.0f);
+    }
+  }
+}
+
+TEST_P(AttentionTable, AgreesWithReferenceAroundTheKeyBlocks) {
+  for (const std::int64_t n : {511, 512, 513, 1024, 1030}) {
+    CheckHead(*GetParam(), 7, n, 16, false, 1.0f);
+    CheckHead(*GetParam(), n, n, 8, true, 1.0f);
+  }
+}
+
+TEST_P(AttentionTable, SharpScoresStayFinite) {
+  // Scores of spread 30: all but a few weights are below 1e-38 of the largest, which changes block
+  // by block.
+  CheckHead(*GetParam(), 20, 600, 64, false, 3.0f);
+  const std::int64_t keys = 700, dim = 8;
+  std::vector<float> q(dim, 100.0f), k(static_cast<std::size_t>(keys * dim)),
+      v = Normal(keys * dim, 1);
+  for (std::int64_t i = 0; i < keys * dim; ++i) {
+    k[static_cast<std::size_t>(i)] = static_cast<float>(i / dim);  // scores rise by 800 a key
+  }
+  std::vector<float> out(dim);
+  AlignedBuffer scratch(GetParam()->attention_scratch(keys, dim));
+  GetParam()->attention({.q = q.data(),
+                         .k = k.data(),
+                         .v = v.data(),
+                         .q_stride = dim,
+                         .k_stride = dim,
+                         .v_stride = dim,
+                         .queries = 1,
+                         .keys = keys,
+                         .head_dim = dim,
+                         .scale = 1,
+                         .causal = false,
+                         .out = out.data(),
+                         .out_stride = dim,
+                         .scratch = scratch.data()});
+  for (std::int64_t c = 0; c < dim; ++c) {
+    EXPECT_EQ(out[static_cast<std::size_t>(c)], v[static_cast<std::size_t>((keys - 1) * dim + c)]);
+  }
+}
+
+TEST(Attention, SequencesDoNotSeeEachOtherAndThreadsChangeNoBit) {
+  const std::int64_t heads = 3, dim = 24, width = heads * dim;
+  const std::vector<std::int64_t> offsets{0, 5, 6, 40, 57};
+  const std::int64_t tokens = offsets.back();
+  const auto qkv = Normal(tokens * 3 * width, 2);
+  for (const bool causal : {false, true}) {
+    AttentionArgs args{
+        .sequences = 4, .heads = heads, .head_dim = dim, .scale = 0.2f, .causal = causal};
+    args.query_offsets = args.key_offsets = offsets.data();
+    args.q = {qkv.data(), 3 * width};
+    args.k = {qkv.data() + width, 3 * width};
+    args.v = {qkv.data() + 2 * width, 3 * width};
+    args.out_stride = width;
+    std::vector<float> together(static_cast<std::size_t>(tokens * width));
+    args.out = together.data();
+    ThreadPool pool(3);
+    Attention(args, &pool);
+    std::vector<float> expected(together.size());
+    args.out = expected.data();
+    reference::Attention(args);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_NEAR(together[i], expected[i], kTolerance) << i;
+    }
+    std::vector<float> alone(together.size());
+    args.out = alone.data();
+    args.sequences = 1;
+    for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+      args.query_offsets = args.key_offsets = offsets.data() + s;
+      Attention(args, nullptr);
+    }
+    EXPECT_EQ(together, alone);
+  }
+}
+
+TEST(AttentionState, MergingPartsInAnyOrderEqualsTheWhole) {
+  const std::int64_t terms = 40, dim = 3;
+  const auto scores = Normal(terms, 1, 20.0f);
+  const auto values = Normal(terms * dim, 2);
+  const auto over = [&](std::int64_t first, std::int64_t last, float* output) {
+    AttentionState state;
+    std::fill(output, output + dim, 0.0f);
+    for (std::int64_t i = first; i < last; ++i) {
+      const AttentionState term{.max = scores[static_cast<std::size_t>(i)], .sum = 1};
+      Merge(&state, output, term, values.data() + i * dim, dim);
+    }
+    return state;
+  };
+  float whole[dim];
+  const AttentionState all = over(0, terms, whole);
+  for (const std::int64_t cut : {0, 1, 17, 40}) {
+    float left[dim], right[dim];
+    AttentionState a = over(0, cut, left);
+    const AttentionState b = over(cut, terms, right);
+    Merge(&a, left, b, right, dim);
+    EXPECT_EQ(a.max, all.max);
+    EXPECT_NEAR(a.sum / all.sum, 1, 1e-5);
+    for (std::int64_t c = 0; c < dim; ++c) {
+      EXPECT_NEAR(left[c] / a.sum, whole[c] / all.sum, 1e-5) << "cut at " << cut;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace espy::kernels

@@ -1,0 +1,243 @@
+#include "kernels/matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/half.h"
+#include "kernels/cpu/reference.h"
+#include "tests/kernels/tables.h"
+
+namespace espy::kernels {
+namespace {
+
+using testing::Normal;
+
+// FP32 rounds each of `inputs` multiply-adds by at most 2^-24 of the partial sum. The partial sums
+// of normal values of spread 1 and s grow to about s * sqrt(inputs), and roundings add like a
+// random walk: s * inputs * 2^-24 / 2 bounds their sum well above three standard deviations. The
+// epilogue adds a few roundings of the result.
+float Tolerance(std::int64_t inputs, float spread) {
+  return spread * static_cast<float>(inputs) * 0x1p-24f + 2e-6f;
+}
+
+class MatmulTable : public ::testing::TestWithParam<const cpu::KernelTable*> {};
+INSTANTIATE_TEST_SUITE_P(Cpu, MatmulTable, ::testing::ValuesIn(testing::RunnableTables()),
+                         testing::TableName);
+
+// A whole product by one table: panels as PackedMatrix lays them out, then one block.
+std::vector<float> BlockProduct(const cpu::KernelTable& table, const std::vector<float>& a,
+                                const std::vector<float>& w, std::int64_t rows,
+                                std::int64_t outputs, std::int64_t inputs, const float* bias,
+                                Activation activation, const float* residual) {
+  AlignedBuffer panels((outputs + table.panel_width) * inputs);
+  std::memset(panels.data(), 0, static_cast<std::size_t>(panels.size()) * sizeof(float));
+  float* panel = panels.data();
+  for (std::int64_t n = 0; n < outputs; n += table.panel_width) {
+    const std::int64_t present = std::min(table.panel_width, outputs - n);
+    const std::int64_t width = present > table.lane_width ? table.panel_width : table.lane_width;
+    table.pack_panel(w.data() + n * inputs, present, inputs, panel, width);
+    panel += width * inputs;
+  }
+  constexpr float kUntouched = 12345.0f;
+  std::vector<float> out(static_cast<std::size_t>(rows * (outputs + 3)), kUntouched);
+  table.matmul({.a = a.data(),
+                .a_stride = inputs,
+                .rows = rows,
+                .panels = panels.data(),
+                .inputs = inputs,
+                .columns = outputs,
+                .bias = bias,
+                .activation = activation,
+                .residual = residual,
+                .residual_stride = outputs,
+                .out = out.data(),
+                .out_stride = outputs + 3});
+  std::vector<float> dense;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t n = 0; n < outputs + 3; ++n) {
+      const float x = out[static_cast<std::size_t>(r * (outputs + 3) + n)];
+      if (n < outputs) {
+        dense.push_back(x);
+      } else {
+        EXPECT_EQ(x, kUntouched) << "written past column " << outputs << " of row " << r;
+      }
+    }
+  }
+  return dense;
+}
+
+TEST_P(MatmulTable, AgreesWithReferenceOverShapesAndEpilogues) {
+  struct Shape {
+    std::int64_t rows, outputs, inputs;
+  };
+  std::uint64_t seed = 1;
+  for (const Shape& s : {Shape{1, 1, 1},
+                         {1, 16, 64},
+                         {2, 17, 5},
+                         {3, 8, 33},
+                         {5, 33, 7},
+                         {6, 16, 16},
+                         {7, 48, 100},
+                         {13, 31, 64},
+                         {25, 40, 72},
+                         {50, 72, 128},
+                         {77, 100, 160},
+                         {4, 9, 768},
+                         {12, 32, 3072}}) {
+    for (const Activation activation :
+         {Activation::kNone, Activation::kQuickGelu, Activation::kGeluTanh, Activation::kGelu}) {
+      const float spread = 1 / std::sqrt(static_cast<float>(s.inputs));
+      const auto a = Normal(s.rows * s.inputs, ++seed);
+      const auto w = Normal(s.outputs * s.inputs, ++seed, spread);
+      const auto bias = Normal(s.outputs, ++seed);
+      const auto residual = Normal(s.rows * s.outputs, ++seed);
+      const bool plain = seed % 8 < 4;
+      const float* b = plain ? nullptr : bias.data();
+      const float* r = plain ? nullptr : residual.data();
+      std::vector<float> expected(residual.size());
+      reference::Matmul(a.data(), w.data(), b, activation, r, s.rows, s.outputs, s.inputs,
+                        expected.data());
+      const auto got =
+          BlockProduct(*GetParam(), a, w, s.rows, s.outputs, s.inputs, b, activation, r);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], expected[i], Tolerance(s.inputs, spread * 4))
+            << s.rows << "x" << s.outputs << "x" << s.inputs << " at " << i;
+      }
+    }
+  }
+}
+
+TEST_P(MatmulTable, RowHasTheSameBitsAloneAndInAnyBatch) {
+  const std::int64_t rows = 41, outputs = 72, inputs = 200;
+  const auto a = Normal(rows * inputs, 3);
+  const auto w = Normal(outputs * inputs, 4);
+  const auto bias = Normal(outputs, 5);
+  const auto all = BlockProduct(*GetParam(), a, w, rows, outputs, inputs, bias.data(),
+                                Activation::kGelu, nullptr);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::vector<float> row(a.begin() + r * inputs, a.begin() + (r + 1) * inputs);
+    const auto alone = BlockProduct(*GetParam(), row, w, 1, outputs, inputs, bias.data(),
+                                    Activation::kGelu, nullptr);
+    ASSERT_EQ(std::memcmp(alone.data(), all.data() + r * outputs, sizeof(float) * outputs), 0)
+        << "row " << r;
+  }
+}
+
+TEST(Matmul, ThreadsChangeNoBitAndResidualMayBeTheOutput) {
+  const std::int64_t rows = 130, outputs = 200, inputs = 96;
+  const auto a = Normal(rows * inputs, 6);
+  const auto w = Normal(outputs * inputs, 7);
+  const auto residual = Normal(rows * outputs, 8);
+  PackedMatrix packed(outputs, inputs);
+  packed.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
+  std::vector<float> one = residual, three = residual;
+  MatmulArgs args{.a = a.data(), .a_stride = inputs, .rows = rows, .weights = &packed};
+  args.residual_stride = args.out_stride = outputs;
+  args.residual = args.out = one.data();
+  Matmul(args, nullptr);
+  ThreadPool pool(3);
+  args.residual = args.out = three.data();
+  Matmul(args, &pool);
+  EXPECT_EQ(one, three);
+
+  std::vector<float> expected(one.size());
+  reference::Matmul(a.data(), w.data(), nullptr, Activation::kNone, residual.data(), rows, outputs,
+                    inputs, expected.data());
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    ASSERT_NEAR(one[i], expected[i], Tolerance(inputs, 4)) << i;
+  }
+}
+
+TEST(Matmul, OutputRangeEqualsThoseColumnsOfTheWhole) {
+  const std::int64_t rows = 9, inputs = 40, panel = PackedMatrix::PanelWidth();
+  const std::int64_t outputs = 3 * panel + 5;
+  const auto a = Normal(rows * inputs, 9);
+  const auto w = Normal(outputs * inputs, 10);
+  const auto bias = Normal(outputs, 11);
+  PackedMatrix packed(outputs, inputs);
+  packed.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
+  std::vector<float> whole(static_cast<std::size_t>(rows * outputs));
+  MatmulArgs args{.a = a.data(), .a_stride = inputs, .rows = rows, .weights = &packed};
+  args.bias = bias.data();
+  args.out = whole.data();
+  args.out_stride = outputs;
+  Matmul(args, nullptr);
+  std::vector<float> part(static_cast<std::size_t>(rows * (outputs - panel)));
+  args.first_output = panel;
+  args.out = part.data();
+  args.out_stride = outputs - panel;
+  Matmul(args, nullptr);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t n = 0; n < outputs - panel; ++n) {
+      ASSERT_EQ(part[static_cast<std::size_t>(r * (outputs - panel) + n)],
+                whole[static_cast<std::size_t>(r * outputs + panel + n)]);
+    }
+  }
+}
+
+TEST(PackedMatrix, RowsSetInPartsAndHalfFormatsEqualTheirFloats) {
+  const std::int64_t outputs = 75, inputs = 37;
+  const auto w = Normal(outputs * inputs, 12);
+  std::vector<std::uint16_t> half(w.size()), brain(w.size());
+  FloatToHalf(w.data(), w.size(), half.data());
+  std::vector<float> from_half(w.size()), from_brain(w.size());
+  HalfToFloat(half.data(), half.size(), from_half.data());
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &w[i], sizeof(bits));
+    brain[i] = static_cast<std::uint16_t>(bits >> 16);
+    from_brain[i] = Bfloat16ToFloat(brain[i]);
+  }
+  // Source bytes at an odd address, as tensors in a file may lie.
+  const auto misaligned = [](const void* data, std::size_t bytes) {
+    std::vector<unsigned char> copy(bytes + 1);
+    std::memcpy(copy.data() + 1, data, bytes);
+    return copy;
+  };
+  const auto packed = [&](const unsigned char* source, ElementType type, std::int64_t split) {
+    PackedMatrix m(outputs, inputs);
+    m.SetRows(0, split, source, type, nullptr);
+    ThreadPool pool(2);
+    m.SetRows(split, outputs - split,
+              source + static_cast<std::size_t>(split * inputs) * ElementBytes(type), type, &pool);
+    return m;
+  };
+  const auto check = [&](const std::vector<float>& floats, const unsigned char* source,
+                         ElementType type) {
+    PackedMatrix expected(outputs, inputs);
+    expected.SetRows(0, outputs, floats.data(), ElementType::kFloat32, nullptr);
+    for (const std::int64_t split : {0, 1, 16, 33, 64, 75}) {
+      const PackedMatrix got = packed(source, type, split);
+      std::vector<float> identity(static_cast<std::size_t>(inputs * inputs), 0.0f);
+      for (std::int64_t i = 0; i < inputs; ++i)
+        identity[static_cast<std::size_t>(i * inputs + i)] = 1;
+      std::vector<float> a(static_cast<std::size_t>(inputs * outputs)), b(a.size());
+      MatmulArgs args{.a = identity.data(), .a_stride = inputs, .rows = inputs};
+      args.out_stride = outputs;
+      args.weights = &expected;
+      args.out = a.data();
+      Matmul(args, nullptr);
+      args.weights = &got;
+      args.out = b.data();
+      Matmul(args, nullptr);
+      ASSERT_EQ(a, b) << "split at " << split;
+      for (std::int64_t r = 0; r < outputs; ++r) {
+        for (std::int64_t c = 0; c < inputs; ++c) {
+          ASSERT_EQ(b[static_cast<std::size_t>(c * outputs + r)],
+                    floats[static_cast<std::size_t>(r * inputs + c)]);
+        }
+      }
+    }
+  };
+  const auto w_bytes = misaligned(w.data(), w.size() * 4);
+  const auto half_bytes = misaligned(half.data(), half.size() * 2);
+  const auto brain_bytes = misaligned(brain.data(), brain.size() * 2);
+  check(w, w_bytes.data() + 1, ElementType::kFloat32);
+  check(from_half, half_bytes.data() + 1, ElementType::kFloat16);
+  check(from_brain, brain_bytes.data() + 1, ElementType::kBfloat16);
+}
+
+}  // namespace
+}  // namespace espy::kernels

@@ -18,7 +18,7 @@ import words as lexicon
 from scenes import SceneMaker, article
 
 _COLOURS = frozenset(lexicon.COLOURS)
-SCENES, EXTRA, FALSE_EACH = 0.36, 0.75, 3  # shares of the batch size; false sentences kept for one scene
+SCENES, EXTRA = 0.36, 0.75  # shares of the batch size: composed scenes, further sentences
 
 
 def tag_vocabulary(train):
@@ -114,10 +114,14 @@ class Batches(torch.utils.data.IterableDataset):
 
     def _scene(self, rng):
         scene = self._scenes.make(rng)
-        wrong = [t for kind in scene.wrong for t in scene.wrong[kind]]
-        picked = rng.permutation(len(wrong))[:FALSE_EACH]
+        hard = [t for kind in ("order", "count", "colour") for t in scene.wrong.get(kind, ())]
+        easy = [t for kind in ("object", "place") for t in scene.wrong.get(kind, ())]
+        # Two false sentences, at least one of them hard where the scene has one.
+        wrong = [hard.pop(rng.integers(len(hard)))] if hard else []
+        rest = hard + easy
+        wrong.append(rest[rng.integers(len(rest))])
         canvas = compose.jitter(scene.image, rng, True)
-        return canvas, scene.text, frozenset(scene.tags), True, [wrong[k] for k in picked], scene.items
+        return canvas, scene.text, frozenset(scene.tags), True, wrong, scene.items
 
     def _word_weights(self, drawn):
         weights = np.zeros((len(drawn), len(self.tags)), np.float32)

@@ -51,6 +51,7 @@ def write(weights, run, out):
     out.mkdir(parents=True, exist_ok=True)
     tensors = {n: t.detach().cpu().to(torch.float16).contiguous() for n, t in weights.items()}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "model.safetensors").chmod(0o644)
     (out / "config.json").write_text(json.dumps(config_of(Shape()), indent=2) + "\n")
     (out / "preprocessor_config.json").write_text(json.dumps(preprocessor_of(Shape()), indent=2) + "\n")
     for name in TOKENIZER_FILES:

@@ -42,7 +42,10 @@ class Attention(nn.Module):
 
     def forward(self, x, causal):
         b, t, c = x.shape
-        q, k, v = (p(x).view(b, t, self.heads, -1).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
+        # Three separate layers by name, as published, but one product: fewer, larger ones run faster.
+        three = (self.q_proj, self.k_proj, self.v_proj)
+        qkv = F.linear(x, torch.cat([p.weight for p in three]), torch.cat([p.bias for p in three]))
+        q, k, v = qkv.view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
         return self.out_proj(mixed.transpose(1, 2).reshape(b, t, c))
 

@@ -30,7 +30,7 @@ from scenes import plural
 WARMUP = 0.03       # share of the budget
 # (until this share of the budget, px, share of the patches kept): small whole pictures first, as in progressive
 # resizing, then full size with patches dropped, then exactly what the published model sees.
-STAGES = ((0.60, 64, 1.0), (0.86, 96, 0.6), (1.01, 96, 1.0))
+STAGES = ((0.62, 64, 1.0), (0.92, 96, 0.6), (1.01, 96, 1.0))
 MEAN_DECAY = 0.998  # of the running mean of the weights, a step
 
 

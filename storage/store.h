@@ -98,7 +98,7 @@ class Transaction {
   const std::vector<LogEntry>& log() const;  // seq is 0 until committed
 
  private:
-  friend class Store;
+  friend class RocksStore;
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,104 @@
+// Commits in groups: whoever comes first while no one leads takes all that wait, numbers them in
+// order, writes them as one batch with one sync, and wakes the rest. The batch order is the
+// sequence order, so the log on disk is always a prefix of the sequence. Sharing at this level, and
+// not in RocksDB's own write groups, is what lets the rows hold their numbers.
+#include <utility>
+
+#include "base/status_macros.h"
+#include "storage/keys.h"
+#include "storage/rocks_store.h"
+#include "storage/rows.h"
+
+namespace espy::storage {
+namespace {
+
+constexpr std::size_t kMaxGroupBytes =
+    8u << 20;  // a group ends here: the first in it must not wait for all to be copied
+
+}  // namespace
+
+Result<std::uint64_t> RocksStore::Commit(Transaction transaction) {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  Waiting me;
+  me.state = transaction.state_.get();
+  std::unique_lock lock(queue_mutex_);
+  queue_.push_back(&me);
+  while (!me.done) {
+    if (leader_active_) {
+      queue_turn_.wait(lock);
+      continue;
+    }
+    leader_active_ = true;
+    std::vector<Waiting*> group;
+    for (std::size_t bytes = 0; !queue_.empty() && bytes < kMaxGroupBytes;) {
+      bytes += queue_.front()->state->bytes;
+      group.push_back(queue_.front());
+      queue_.pop_front();
+    }
+    lock.unlock();
+    const Status status = WriteGroup(group);
+    lock.lock();
+    for (Waiting* member : group) {
+      member->status = status;
+      member->done = true;
+    }
+    leader_active_ = false;
+    queue_turn_.notify_all();
+  }
+  lock.unlock();
+  if (!me.status.ok()) return me.status;
+  return me.last_seq;
+}
+
+Status RocksStore::WriteGroup(const std::vector<Waiting*>& group) {
+  rocksdb::WriteBatch batch;
+  std::uint64_t seq = last_seq();
+  for (Waiting* member : group) {
+    Transaction::State& state = *member->state;
+    for (Transaction::State::Row& row : state.rows) {
+      if (row.numbered_by != 0) SetRecordSeq(&row.value, seq + row.numbered_by);
+      const rocksdb::Status added = row.remove
+                                        ? batch.Delete(db_->handle(row.family), row.key)
+                                        : batch.Put(db_->handle(row.family), row.key, row.value);
+      ESPY_RETURN_IF_ERROR(db_->ToStatus(added));
+    }
+    for (LogEntry& entry : state.log) {
+      entry.seq = ++seq;
+      ESPY_RETURN_IF_ERROR(
+          db_->ToStatus(batch.Put(db_->handle(kLog), Key64(entry.seq), EncodeLogEntry(entry))));
+    }
+    member->last_seq = seq;
+  }
+  if (batch.Count() == 0) return Status::Ok();
+  if (seq != last_seq()) {
+    ESPY_RETURN_IF_ERROR(
+        db_->ToStatus(batch.Put(db_->handle(kMeta), kLastSeqKey, EncodeNumber(seq))));
+  }
+  ESPY_RETURN_IF_ERROR(Write(&batch, options_.sync));
+  last_seq_.store(seq, std::memory_order_release);
+  if (acked_ != nullptr) acked_->Set(seq);
+  return Status::Ok();
+}
+
+Status RocksStore::Write(rocksdb::WriteBatch* batch, bool sync) {
+  std::lock_guard lock(write_mutex_);
+  if (needs_resume_) {
+    // RocksDB refuses writes after an error until it has written its memtables out and begun a new
+    // log, which also leaves behind what the failed write may have left in the old one.
+    ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->Resume()));
+    needs_resume_ = false;
+  }
+  rocksdb::WriteOptions write;
+  write.sync = sync;
+  const rocksdb::Status status = (*db_)->Write(write, batch);
+  if (!status.ok()) needs_resume_ = true;
+  return db_->ToStatus(status);
+}
+
+Status RocksStore::RequireWritable() const {
+  if (!options_.read_only) return Status::Ok();
+  return Status::InvalidArgument(directory_ +
+                                 ": the library is open for reading only; open it for writing");
+}
+
+}  // namespace espy::storage

@@ -1,0 +1,275 @@
+// Point reads, scans, counts and spaces.
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "storage/keys.h"
+#include "storage/rocks_store.h"
+#include "storage/rows.h"
+
+namespace espy::storage {
+namespace {
+
+const rocksdb::Snapshot* Of(const Snapshot* snapshot) {
+  return snapshot == nullptr ? nullptr : snapshot->get();
+}
+
+std::string ItemName(ItemId id) { return "item " + FormatItemId(id); }
+
+// A parser's status with the row that it speaks of.
+Status Named(const std::string& directory, std::string_view what, const Status& status) {
+  if (status.ok()) return status;
+  return Status(status.code(), directory + ": " + std::string(what) + ": " + status.message() +
+                                   "; run `espy verify`");
+}
+
+}  // namespace
+
+Result<Record> RocksStore::GetItem(ItemId id, const Snapshot* snapshot) {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(db_->Get(kItems, Key64(id), Of(snapshot), ItemName(id), &value));
+  Result<Record> record = ParseRecord(id, value.ToStringView());
+  if (!record.ok()) return Named(directory_, ItemName(id), record.status());
+  return record;
+}
+
+Result<std::vector<Record>> RocksStore::GetItems(std::span<const ItemId> ids,
+                                                 const Snapshot* snapshot) {
+  const std::size_t n = ids.size();
+  std::vector<std::string> keys(n);
+  std::vector<rocksdb::Slice> slices(n);
+  for (std::size_t i = 0; i < n; ++i) slices[i] = keys[i] = Key64(ids[i]);
+  std::vector<rocksdb::PinnableSlice> values(n);
+  std::vector<rocksdb::Status> statuses(n);
+  rocksdb::ReadOptions read;
+  read.snapshot = Of(snapshot);
+  (*db_)->MultiGet(read, db_->handle(kItems), n, slices.data(), values.data(), statuses.data());
+  std::vector<Record> records;
+  records.reserve(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (statuses[i].IsNotFound()) {
+      return Status::NotFound(ItemName(ids[i]) + ": is not in the library");
+    }
+    ESPY_RETURN_IF_ERROR(db_->ToStatus(statuses[i]));
+    Result<Record> record = ParseRecord(ids[i], values[i].ToStringView());
+    if (!record.ok()) return Named(directory_, ItemName(ids[i]), record.status());
+    records.push_back(std::move(record).value());
+  }
+  return records;
+}
+
+Result<ItemId> RocksStore::FindHash(const ContentHash& hash, const Snapshot* snapshot) {
+  rocksdb::PinnableSlice value;
+  const std::string what = "content " + FormatContentHash(hash);
+  ESPY_RETURN_IF_ERROR(db_->Get(kHashes, HashKey(hash), Of(snapshot), what, &value));
+  Result<ItemId> id = ParseItemRef(value.ToStringView());
+  if (!id.ok()) return Named(directory_, what, id.status());
+  return id;
+}
+
+Result<PathRow> RocksStore::GetPath(std::string_view path, const Snapshot* snapshot) {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(db_->Get(kPaths, path, Of(snapshot), path, &value));
+  Result<PathRow> row = ParsePathRow(value.ToStringView());
+  if (!row.ok()) return Named(directory_, path, row.status());
+  return row;
+}
+
+Status RocksStore::GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
+                             const Snapshot* snapshot) {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(
+      db_->Get(kVectors, VectorKey(space, id), Of(snapshot), "vector of " + ItemName(id), &value));
+  return Named(directory_, "vector of " + ItemName(id), ParseVector(value.ToStringView(), half));
+}
+
+Result<std::string> RocksStore::GetThumbnail(ItemId id) {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(
+      db_->Get(kThumbnails, Key64(id), nullptr, "thumbnail of " + ItemName(id), &value));
+  const Result<std::string_view> jpeg = ParseThumbnail(value.ToStringView());
+  if (!jpeg.ok()) return Named(directory_, "thumbnail of " + ItemName(id), jpeg.status());
+  return std::string(*jpeg);
+}
+
+Result<FailureRow> RocksStore::GetFailure(std::string_view path) {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(db_->Get(kJournal, path, nullptr, path, &value));
+  Result<FailureRow> row = ParseFailure(value.ToStringView());
+  if (!row.ok()) return Named(directory_, path, row.status());
+  return row;
+}
+
+Status RocksStore::Scan(
+    Family family, std::string_view start, std::string_view prefix, const Snapshot* snapshot,
+    const std::function<Result<bool>(std::string_view, std::string_view)>& row) {
+  rocksdb::ReadOptions read = ScanOptions(Of(snapshot));
+  const std::string end = PrefixEnd(std::string(prefix));
+  const rocksdb::Slice end_slice(end);
+  if (!end.empty()) read.iterate_upper_bound = &end_slice;
+  const std::unique_ptr<rocksdb::Iterator> it((*db_)->NewIterator(read, db_->handle(family)));
+  for (it->Seek(std::max(start, prefix)); it->Valid(); it->Next()) {
+    ESPY_ASSIGN_OR_RETURN(const bool more,
+                          row(it->key().ToStringView(), it->value().ToStringView()));
+    if (!more) return Status::Ok();
+  }
+  return db_->ToStatus(it->status());
+}
+
+Status RocksStore::ScanItems(const std::function<bool(const Record&)>& row,
+                             const Snapshot* snapshot) {
+  return Scan(
+      kItems, {}, {}, snapshot, [&](std::string_view key, std::string_view value) -> Result<bool> {
+        ItemId id = kNoItem;
+        if (!ParseKey64(key, &id)) {
+          return Status::Corruption(directory_ + ": an item's key is damaged; run `espy verify`");
+        }
+        const Result<Record> record = ParseRecord(id, value);
+        if (!record.ok()) return Named(directory_, ItemName(id), record.status());
+        return row(*record);
+      });
+}
+
+Status RocksStore::ScanPaths(std::string_view prefix,
+                             const std::function<bool(std::string_view, const PathRow&)>& row,
+                             const Snapshot* snapshot) {
+  return Scan(kPaths, prefix, prefix, snapshot,
+              [&](std::string_view key, std::string_view value) -> Result<bool> {
+                const Result<PathRow> path = ParsePathRow(value);
+                if (!path.ok()) return Named(directory_, key, path.status());
+                return row(key, *path);
+              });
+}
+
+Status RocksStore::ScanVectors(
+    SpaceNumber space, const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
+    const Snapshot* snapshot) {
+  std::vector<std::uint16_t> half;
+  const std::string prefix = SpacePrefix(space);
+  return Scan(
+      kVectors, prefix, prefix, snapshot,
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
+        SpaceNumber number = 0;
+        ItemId id = kNoItem;
+        if (!ParseVectorKey(key, &number, &id)) {
+          return Status::Corruption(directory_ + ": a vector's key is damaged; run `espy verify`");
+        }
+        ESPY_RETURN_IF_ERROR(
+            Named(directory_, "vector of " + ItemName(id), ParseVector(value, &half)));
+        return row(id, half);
+      });
+}
+
+Status RocksStore::ScanLog(std::uint64_t after_seq, const std::function<bool(const LogEntry&)>& row,
+                           const Snapshot* snapshot) {
+  if (after_seq == UINT64_MAX) return Status::Ok();
+  return Scan(
+      kLog, Key64(after_seq + 1), {}, snapshot,
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
+        std::uint64_t seq = 0;
+        if (!ParseKey64(key, &seq)) {
+          return Status::Corruption(directory_ + ": a log key is damaged; run `espy verify`");
+        }
+        const Result<LogEntry> entry = ParseLogEntry(seq, value);
+        if (!entry.ok()) {
+          return Named(directory_, "change " + std::to_string(seq), entry.status());
+        }
+        return row(*entry);
+      });
+}
+
+Status RocksStore::ScanFailures(
+    const std::function<bool(std::string_view, const FailureRow&)>& row) {
+  return Scan(kJournal, {}, {}, nullptr,
+              [&](std::string_view key, std::string_view value) -> Result<bool> {
+                const Result<FailureRow> failure = ParseFailure(value);
+                if (!failure.ok()) return Named(directory_, key, failure.status());
+                return row(key, *failure);
+              });
+}
+
+Result<Store::Counts> RocksStore::Count(const Snapshot* snapshot) {
+  Counts counts;
+  ESPY_RETURN_IF_ERROR(ScanItems(
+      [&](const Record& record) {
+        ++counts.items;
+        counts.picture_bytes += record.file_bytes;
+        return true;
+      },
+      snapshot));
+  const auto count = [](std::uint64_t* rows) {
+    return [rows](std::string_view, std::string_view) -> Result<bool> {
+      ++*rows;
+      return true;
+    };
+  };
+  ESPY_RETURN_IF_ERROR(Scan(kPaths, {}, {}, snapshot, count(&counts.paths)));
+  ESPY_RETURN_IF_ERROR(Scan(kJournal, {}, {}, snapshot, count(&counts.failures)));
+  return counts;
+}
+
+Result<std::vector<SpaceRow>> RocksStore::Spaces() {
+  std::vector<SpaceRow> spaces;
+  ESPY_RETURN_IF_ERROR(Scan(
+      kMeta, kSpacePrefix, kSpacePrefix, nullptr,
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
+        key.remove_prefix(kSpacePrefix.size());
+        SpaceNumber number = 0;
+        if (key.size() != 4 || !GetKey32(&key, &number)) {
+          return Status::Corruption(directory_ + ": a space's key is damaged; run `espy verify`");
+        }
+        Result<SpaceRow> space = ParseSpace(number, value);
+        if (!space.ok()) {
+          return Named(directory_, "space " + std::to_string(number), space.status());
+        }
+        spaces.push_back(std::move(space).value());
+        return true;
+      }));
+  return spaces;
+}
+
+Result<SpaceRow> RocksStore::AddSpace(const SpaceRow& row) {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  if (row.dimension < 1 || row.dimension > static_cast<std::int64_t>(kMaxDimension)) {
+    return Status::InvalidArgument("space " + row.space_id + ": dimension " +
+                                   std::to_string(row.dimension) + " is not in 1 to " +
+                                   std::to_string(kMaxDimension));
+  }
+  std::lock_guard lock(spaces_mutex_);
+  ESPY_ASSIGN_OR_RETURN(const std::vector<SpaceRow> spaces, Spaces());
+  SpaceRow added = row;
+  added.number = spaces.empty() ? 1 : spaces.back().number + 1;
+  rocksdb::WriteBatch batch;
+  ESPY_RETURN_IF_ERROR(
+      db_->ToStatus(batch.Put(db_->handle(kMeta), SpaceKey(added.number), EncodeSpace(added))));
+  if (spaces.empty()) {
+    ESPY_RETURN_IF_ERROR(
+        db_->ToStatus(batch.Put(db_->handle(kMeta), kCurrentSpaceKey, EncodeNumber(added.number))));
+  }
+  ESPY_RETURN_IF_ERROR(Write(&batch, options_.sync));
+  return added;
+}
+
+Result<SpaceNumber> RocksStore::CurrentSpace() {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(db_->Get(kMeta, kCurrentSpaceKey, nullptr, "current space", &value));
+  const Result<std::uint64_t> number = ParseNumber(value.ToStringView());
+  if (!number.ok()) return Named(directory_, "current space", number.status());
+  return static_cast<SpaceNumber>(*number);
+}
+
+Status RocksStore::SetCurrentSpace(SpaceNumber space) {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  std::lock_guard lock(spaces_mutex_);
+  ESPY_ASSIGN_OR_RETURN(const std::vector<SpaceRow> spaces, Spaces());
+  const bool known = std::any_of(spaces.begin(), spaces.end(),
+                                 [&](const SpaceRow& row) { return row.number == space; });
+  if (!known) {
+    return Status::NotFound("space " + std::to_string(space) + ": is not in the library");
+  }
+  rocksdb::WriteBatch batch;
+  ESPY_RETURN_IF_ERROR(
+      db_->ToStatus(batch.Put(db_->handle(kMeta), kCurrentSpaceKey, EncodeNumber(space))));
+  return Write(&batch, options_.sync);
+}
+
+}  // namespace espy::storage

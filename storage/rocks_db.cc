@@ -1,0 +1,207 @@
+#include "storage/rocks_db.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/status_macros.h"
+
+namespace espy::storage {
+namespace {
+
+constexpr std::array<std::string_view, kFamilies> kNames = {
+    "items", "paths", "hashes", "vectors", "log", "segments", "thumbnails", "journal", "meta"};
+
+// Memory: block cache 32 MB + memtables 32 MB (they are flushed together at that size) + one of
+// each being flushed or compacted (at most 32 MB more) + file buffers and indexes: under 150 MB for
+// any library.
+constexpr std::size_t kBlockCacheBytes = 32u << 20;
+constexpr std::size_t kMemtableBytes = 32u << 20;
+constexpr std::uint64_t kFileBytes = 32u << 20;
+constexpr std::uint64_t kBlobFileBytes = 64u << 20;
+
+rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = options.create;
+  // A column family is listed in a checksummed manifest, so one that is missing was never made:
+  // creation stopped short.
+  db.create_missing_column_families = !options.read_only;
+  db.paranoid_checks = true;
+  db.track_and_verify_wals_in_manifest = true;
+  db.wal_recovery_mode = static_cast<rocksdb::WALRecoveryMode>(options.recovery_mode);
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  // All families are flushed together. No family is then ever ahead of another, so reading a
+  // damaged log up to the damage (recovery mode 2) always gives a state that existed.
+  db.atomic_flush = true;
+  db.db_write_buffer_size =
+      options.hooks.write_buffer_bytes != 0 ? options.hooks.write_buffer_bytes : kMemtableBytes;
+  db.max_total_wal_size = 2 * kMemtableBytes;
+  // Every file stays open: a reader beside a writer keeps what the writer deletes.
+  db.max_open_files = -1;
+  db.max_background_jobs = 2;
+  db.max_file_opening_threads = 2;
+  // Quick to open and close: no statistics are read, and what the log holds is not written a second
+  // time.
+  db.skip_stats_update_on_db_open = true;
+  db.avoid_flush_during_recovery = true;
+  db.avoid_flush_during_shutdown = true;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.max_log_file_size = 1u << 20;
+  db.keep_log_file_num = 2;
+  db.max_manifest_file_size = 4u << 20;
+  db.bytes_per_sync = 1u << 20;
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
+                                               const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = name == "vectors" ? 32u << 10 : 8u << 10;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = kMemtableBytes;
+  family.target_file_size_base = kFileBytes;
+  family.max_bytes_for_level_base = 4 * kFileBytes;
+  family.level_compaction_dynamic_level_bytes = true;
+  // Vectors, JPEGs and graphs do not compress; the rest is small.
+  family.compression = rocksdb::kNoCompression;
+  if (name == "thumbnails" || name == "segments") {
+    // Large values lie in blob files, so that compaction moves only their keys.
+    family.enable_blob_files = true;
+    family.min_blob_size = 4096;
+    family.blob_file_size = kBlobFileBytes;
+    // A blob file goes when nothing refers to it; CompactAll also rewrites half-empty ones.
+    family.enable_blob_garbage_collection = true;
+    family.blob_garbage_collection_age_cutoff = 0.0;
+  }
+  return family;
+}
+
+Status Try(const rocksdb::Status& status, const std::string& directory) {
+  return RocksDb::ToStatus(status, directory);
+}
+
+}  // namespace
+
+std::string_view FamilyName(Family family) { return kNames[family]; }
+
+Status RocksDb::ToStatus(const rocksdb::Status& status, const std::string& directory) {
+  if (status.ok()) return Status::Ok();
+  const std::string why = directory + "/db: " + status.ToString();
+  if (status.IsNotFound()) return Status::NotFound(why);
+  if (status.IsCorruption()) {
+    return Status::Corruption(why +
+                              "; run `espy verify` to see how much is damaged, then restore "
+                              "the library from a backup or ingest the pictures again");
+  }
+  if (status.IsNoSpace()) {
+    return Status::IoError(why + "; free space on the disk that holds " + directory +
+                           ", then run it again");
+  }
+  if (status.IsIOError()) {
+    return Status::IoError(why + "; check the disk and permissions of " + directory +
+                           ", then run it again");
+  }
+  if (status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() ||
+      status.IsShutdownInProgress()) {
+    return Status::Unavailable(why + "; run it again");
+  }
+  if (status.IsNotSupported()) return Status::Unsupported(why);
+  if (status.IsMemoryLimit()) return Status::ResourceExhausted(why);
+  if (status.IsInvalidArgument()) {
+    return Status::Corruption(why +
+                              "; its files do not belong together: restore the library from "
+                              "a backup");
+  }
+  return Status::IoError(why + "; run it again");
+}
+
+Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
+                                               const OpenOptions& options) {
+  std::shared_ptr<RocksDb> self(new RocksDb());
+  self->directory_ = directory;
+  const std::string path = directory + "/db";
+
+  rocksdb::DBOptions db_options = MakeDbOptions(options);
+  if (options.hooks.file_system != nullptr) {
+    self->env_ = rocksdb::NewCompositeEnv(
+        std::static_pointer_cast<rocksdb::FileSystem>(options.hooks.file_system));
+    db_options.env = self->env_.get();
+  }
+
+  std::vector<std::string> names;
+  if (!options.create) {
+    ESPY_RETURN_IF_ERROR(Try(rocksdb::DB::ListColumnFamilies(db_options, path, &names), directory));
+  }
+  for (const std::string_view name : kNames) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  }
+  if (std::find(names.begin(), names.end(), rocksdb::kDefaultColumnFamilyName) == names.end()) {
+    names.push_back(rocksdb::kDefaultColumnFamilyName);
+  }
+
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(names.size());
+  for (const std::string& name : names) families.emplace_back(name, MakeFamilyOptions(name, cache));
+
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      options.read_only
+          ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &self->all_handles_, &db)
+          : rocksdb::DB::Open(db_options, path, families, &self->all_handles_, &db);
+  ESPY_RETURN_IF_ERROR(Try(opened, directory));
+  self->db_.reset(db);
+  for (rocksdb::ColumnFamilyHandle* handle : self->all_handles_) {
+    const auto* found = std::find(kNames.begin(), kNames.end(), handle->GetName());
+    if (found != kNames.end()) self->handles_[found - kNames.begin()] = handle;
+  }
+  return self;
+}
+
+RocksDb::~RocksDb() {
+  if (db_ == nullptr) return;
+  for (rocksdb::ColumnFamilyHandle* handle : all_handles_) {
+    [[maybe_unused]] const rocksdb::Status ignored = db_->DestroyColumnFamilyHandle(handle);
+  }
+  [[maybe_unused]] const rocksdb::Status ignored = db_->Close();
+}
+
+std::vector<rocksdb::ColumnFamilyHandle*> RocksDb::own_handles() const {
+  return {handles_.begin(), handles_.end()};
+}
+
+Status RocksDb::Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
+                    std::string_view what, rocksdb::PinnableSlice* value) const {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  const rocksdb::Status status = db_->Get(read, handles_[family], key, value);
+  if (status.IsNotFound()) return Status::NotFound(std::string(what) + ": is not in the library");
+  return ToStatus(status);
+}
+
+rocksdb::ReadOptions ScanOptions(const rocksdb::Snapshot* snapshot) {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  read.verify_checksums = true;
+  read.fill_cache = false;
+  read.readahead_size = 1u << 20;
+  return read;
+}
+
+}  // namespace espy::storage

@@ -1,0 +1,83 @@
+// A library's RocksDB, opened: its column families, options and errors. Only storage/*.cc includes
+// this.
+#ifndef ESPY_STORAGE_ROCKS_DB_H_
+#define ESPY_STORAGE_ROCKS_DB_H_
+
+#include <rocksdb/db.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espy/status.h"
+#include "storage/store.h"
+#include "storage/testing.h"
+
+namespace espy::storage {
+
+// The column families of format 1. Their names are on disk; the numbers are not.
+enum Family : std::size_t {
+  kItems,
+  kPaths,
+  kHashes,
+  kVectors,
+  kLog,
+  kSegments,
+  kThumbnails,
+  kJournal,
+  kMeta,
+  kFamilies
+};
+std::string_view FamilyName(Family family);
+
+// The database and its handles; closed when the last holder (the store, a snapshot, a running scan)
+// lets go.
+class RocksDb {
+ public:
+  struct OpenOptions {
+    bool create = false;
+    bool read_only = false;
+    // 0: a damaged log is refused, except for a record cut short at its very end. 2: it is read up
+    // to the damage. 3: around the damage, to learn what was there; for reading only.
+    int recovery_mode = 0;
+    testing::Hooks hooks;
+  };
+  static Result<std::shared_ptr<RocksDb>> Open(const std::string& directory,
+                                               const OpenOptions& options);
+  ~RocksDb();
+  RocksDb(const RocksDb&) = delete;
+  RocksDb& operator=(const RocksDb&) = delete;
+
+  rocksdb::DB* operator->() const { return db_.get(); }
+  rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles_[family]; }
+  std::vector<rocksdb::ColumnFamilyHandle*> own_handles() const;
+
+  // Reads one row; NotFound carries `what` ("item 00ab...").
+  Status Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
+             std::string_view what, rocksdb::PinnableSlice* value) const;
+
+  // A status of RocksDB as one of ours, with the directory and what to do.
+  Status ToStatus(const rocksdb::Status& status) const { return ToStatus(status, directory_); }
+  static Status ToStatus(const rocksdb::Status& status, const std::string& directory);
+
+ private:
+  RocksDb() = default;
+
+  std::string directory_;
+  std::unique_ptr<rocksdb::Env> env_;  // around a test's file system
+  std::unique_ptr<rocksdb::DB> db_;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
+  std::vector<rocksdb::ColumnFamilyHandle*>
+      all_handles_;  // with those of rooms this program does not know
+};
+
+// Reads one column family in key order; blocks are checked against their checksums, and left out of
+// the cache.
+rocksdb::ReadOptions ScanOptions(const rocksdb::Snapshot* snapshot);
+
+}  // namespace espy::storage
+
+#endif  // ESPY_STORAGE_ROCKS_DB_H_

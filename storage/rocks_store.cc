@@ -1,0 +1,221 @@
+// Opening, closing and snapshots.
+#include "storage/rocks_store.h"
+
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/env.h"
+#include "base/logging.h"
+#include "base/status_macros.h"
+#include "storage/keys.h"
+#include "storage/rows.h"
+
+namespace espy::storage {
+namespace {
+
+constexpr int kReaderAttempts = 5;
+constexpr std::uint64_t kFlushAtCloseBytes = 4u << 20;
+
+RocksDb::OpenOptions DbOptions(const StoreOptions& options, bool create,
+                               const testing::Hooks& hooks) {
+  RocksDb::OpenOptions db;
+  db.create = create;
+  db.read_only = options.read_only;
+  db.recovery_mode = options.recover_tail ? 2 : 0;
+  db.hooks = hooks;
+  return db;
+}
+
+// The last sequence number that a database holds; 0 in a new one.
+Result<std::uint64_t> LastSeqIn(const RocksDb& db) {
+  rocksdb::PinnableSlice value;
+  const Status got = db.Get(kMeta, kLastSeqKey, nullptr, "last_seq", &value);
+  if (got.code() == StatusCode::kNotFound) return std::uint64_t{0};
+  ESPY_RETURN_IF_ERROR(got);
+  return ParseNumber(value.ToStringView());
+}
+
+// Opens for reading under another way of treating damage, and says how far the library reaches so.
+Result<std::uint64_t> ProbeLastSeq(const std::string& directory, int mode,
+                                   const testing::Hooks& hooks) {
+  RocksDb::OpenOptions probe;
+  probe.read_only = true;
+  probe.recovery_mode = mode;
+  probe.hooks = hooks;
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<RocksDb> db, RocksDb::Open(directory, probe));
+  return LastSeqIn(*db);
+}
+
+Status DamagedLog(const std::string& directory, const std::string& why) {
+  return Status::Corruption(directory + ": the write-ahead log is damaged (" + why +
+                            "); run `espy verify --repair`, which keeps every change before the "
+                            "damage and says what was lost");
+}
+
+// Copies the logs to damaged/ before anything is written: what recovery cannot read may still be of
+// use to someone.
+Status KeepDamagedLogs(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path keep = fs::path(directory) / "damaged";
+  fs::create_directories(keep, error);
+  if (error) return IoStatus(keep.string(), error.value());
+  ESPY_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                        Env::Default()->ListDirectory(directory + "/db"));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".log")) continue;
+    fs::copy_file(fs::path(directory) / "db" / name, keep / name,
+                  fs::copy_options::overwrite_existing, error);
+    if (error) return IoStatus((keep / name).string(), error.value());
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
+                                           const StoreOptions& options) {
+  return RocksStore::Open(directory, options, {});
+}
+
+namespace testing {
+Result<std::unique_ptr<Store>> OpenWithHooks(const std::string& directory,
+                                             const StoreOptions& options, const Hooks& hooks) {
+  return RocksStore::Open(directory, options, hooks);
+}
+}  // namespace testing
+
+Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
+                                                const StoreOptions& options,
+                                                const testing::Hooks& hooks) {
+  if (options.read_only && (options.create_if_missing || options.recover_tail)) {
+    return Status::InvalidArgument(
+        directory + ": a library open for reading only can be neither made nor mended");
+  }
+  ESPY_ASSIGN_OR_RETURN(LibraryState state, InspectLibrary(directory));
+  if (state != LibraryState::kPresent && !options.create_if_missing) {
+    return Status::NotFound(directory + ": there is no library here; `espy ingest` makes one");
+  }
+  std::unique_ptr<RocksStore> store(new RocksStore(directory, options));
+  if (!options.read_only) {
+    if (state == LibraryState::kAbsent) {
+      std::error_code error;
+      std::filesystem::create_directories(directory, error);
+      if (error) return IoStatus(directory, error.value());
+    }
+    ESPY_ASSIGN_OR_RETURN(store->lock_, LibraryLock::Take(directory));
+    // Another process may have made the library before the lock was ours.
+    ESPY_ASSIGN_OR_RETURN(state, InspectLibrary(directory));
+    if (state != LibraryState::kPresent) ESPY_RETURN_IF_ERROR(WriteFormat(directory));
+  }
+  // Before the database is read: a writer beside a reader moves the mark after it has written the
+  // log.
+  const std::uint64_t acked = AckedMark::Read(directory);
+  std::uint64_t reached = acked;
+  if (options.recover_tail) {
+    ESPY_RETURN_IF_ERROR(KeepDamagedLogs(directory));
+    const Result<std::uint64_t> around = ProbeLastSeq(directory, 3, hooks);
+    if (around.ok()) reached = std::max(reached, *around);
+  }
+  const bool create = state != LibraryState::kPresent;
+  ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, create, hooks));
+  ESPY_ASSIGN_OR_RETURN(const std::uint64_t last, LastSeqIn(*store->db_));
+  store->last_seq_.store(last, std::memory_order_release);
+  if (options.recover_tail) {
+    if (reached > last) {
+      store->lost_ = LostChanges{last + 1, reached};
+      Log(LogLevel::kWarning, directory + ": changes " + std::to_string(last + 1) + " to " +
+                                  std::to_string(reached) +
+                                  " were lost with the damaged log; ingest the pictures again");
+    }
+  } else if (last < acked) {
+    // Nothing has been written yet: what the log still holds is as it was.
+    return DamagedLog(directory, "it ends at change " + std::to_string(last) + ", and " +
+                                     std::to_string(acked) + " were acknowledged");
+  }
+  if (!options.read_only && options.sync) {
+    ESPY_ASSIGN_OR_RETURN(store->acked_, AckedMark::Open(directory));
+    store->acked_->Set(last);
+  }
+  if (options.recover_tail)
+    ESPY_RETURN_IF_ERROR(store->Flush());  // and so leave the damaged log behind
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<std::shared_ptr<RocksDb>> RocksStore::OpenDb(const std::string& directory,
+                                                    const StoreOptions& options, bool create,
+                                                    const testing::Hooks& hooks) {
+  const RocksDb::OpenOptions db_options = DbOptions(options, create, hooks);
+  Result<std::shared_ptr<RocksDb>> db = RocksDb::Open(directory, db_options);
+  // A writer may replace files between a reader's look at the manifest and its opening them.
+  for (int attempt = 1; !db.ok() && options.read_only && attempt < kReaderAttempts; ++attempt) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
+    db = RocksDb::Open(directory, db_options);
+  }
+  if (db.ok() || db.status().code() != StatusCode::kCorruption || options.recover_tail) return db;
+  // Damage in the log alone has a remedy of its own; it is the log if reading up to the damage
+  // works.
+  if (ProbeLastSeq(directory, 2, hooks).ok()) return DamagedLog(directory, db.status().message());
+  return db;
+}
+
+RocksStore::~RocksStore() {
+  if (db_ == nullptr || options_.read_only) return;
+  // What the log holds is replayed at the next opening; a long log is worth writing out now.
+  std::uint64_t unflushed = 0;
+  if ((*db_)->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeActiveMemTable,
+                                       &unflushed) &&
+      unflushed > kFlushAtCloseBytes) {
+    [[maybe_unused]] const Status ignored = Flush();  // the log still holds it all
+  }
+}
+
+std::shared_ptr<const Snapshot> RocksStore::TakeSnapshot() {
+  const rocksdb::Snapshot* snapshot = (*db_)->GetSnapshot();
+  rocksdb::PinnableSlice value;
+  std::uint64_t seq = 0;
+  if (db_->Get(kMeta, kLastSeqKey, snapshot, "last_seq", &value).ok()) {
+    if (const Result<std::uint64_t> parsed = ParseNumber(value.ToStringView()); parsed.ok()) {
+      seq = *parsed;
+    }
+  }
+  return std::make_shared<const Snapshot>(db_, snapshot, seq);
+}
+
+Status RocksStore::Flush() {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  return db_->ToStatus((*db_)->Flush(rocksdb::FlushOptions(), db_->own_handles()));
+}
+
+Status RocksStore::CompactAll() {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  rocksdb::CompactRangeOptions compact;
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  compact.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+  compact.blob_garbage_collection_age_cutoff = 1.0;
+  for (rocksdb::ColumnFamilyHandle* handle : db_->own_handles()) {
+    ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr)));
+  }
+  return Status::Ok();
+}
+
+Result<std::uint64_t> RocksStore::DiskBytes() {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator file(directory_, error), end;
+  while (!error && file != end) {
+    std::error_code gone;  // a file that compaction removes meanwhile counts nothing
+    if (file->is_regular_file(gone)) {
+      const std::uintmax_t size = file->file_size(gone);
+      if (!gone) bytes += size;
+    }
+    file.increment(error);
+  }
+  if (error) return IoStatus(directory_, error.value());
+  return bytes;
+}
+
+}  // namespace espy::storage

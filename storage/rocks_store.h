@@ -1,0 +1,153 @@
+// Store over RocksDB. Methods are divided by job: opening (rocks_store.cc), commit.cc, reads.cc,
+// segments.cc, verify.cc.
+#ifndef ESPY_STORAGE_ROCKS_STORE_H_
+#define ESPY_STORAGE_ROCKS_STORE_H_
+
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/library_files.h"
+#include "storage/rocks_db.h"
+#include "storage/store.h"
+#include "storage/testing.h"
+#include "storage/transaction.h"
+
+namespace espy::storage {
+
+// Keeps the database open while it lives, so it may outlive the store.
+class Snapshot {
+ public:
+  Snapshot(std::shared_ptr<RocksDb> db, const rocksdb::Snapshot* snapshot, std::uint64_t seq)
+      : db_(std::move(db)), snapshot_(snapshot), seq_(seq) {}
+  ~Snapshot() { (*db_)->ReleaseSnapshot(snapshot_); }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+  const rocksdb::Snapshot* get() const { return snapshot_; }
+  std::uint64_t seq() const { return seq_; }
+
+ private:
+  std::shared_ptr<RocksDb> db_;
+  const rocksdb::Snapshot* snapshot_;
+  std::uint64_t seq_;
+};
+
+class RocksStore final : public Store {
+ public:
+  static Result<std::unique_ptr<Store>> Open(const std::string& directory,
+                                             const StoreOptions& options,
+                                             const testing::Hooks& hooks);
+  ~RocksStore() override;
+
+  const std::string& directory() const override { return directory_; }
+  std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
+  std::optional<LostChanges> lost() const override { return lost_; }
+
+  Result<std::uint64_t> Commit(Transaction transaction) override;
+
+  std::shared_ptr<const Snapshot> TakeSnapshot() override;
+  std::uint64_t SeqOf(const Snapshot& snapshot) const override { return snapshot.seq(); }
+
+  Result<Record> GetItem(ItemId id, const Snapshot* snapshot) override;
+  Result<std::vector<Record>> GetItems(std::span<const ItemId> ids,
+                                       const Snapshot* snapshot) override;
+  Result<ItemId> FindHash(const ContentHash& hash, const Snapshot* snapshot) override;
+  Result<PathRow> GetPath(std::string_view path, const Snapshot* snapshot) override;
+  Status GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
+                   const Snapshot* snapshot) override;
+  Result<std::string> GetThumbnail(ItemId id) override;
+  Result<FailureRow> GetFailure(std::string_view path) override;
+
+  Status ScanItems(const std::function<bool(const Record&)>& row,
+                   const Snapshot* snapshot) override;
+  Status ScanPaths(std::string_view prefix,
+                   const std::function<bool(std::string_view, const PathRow&)>& row,
+                   const Snapshot* snapshot) override;
+  Status ScanVectors(SpaceNumber space,
+                     const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
+                     const Snapshot* snapshot) override;
+  Status ScanLog(std::uint64_t after_seq, const std::function<bool(const LogEntry&)>& row,
+                 const Snapshot* snapshot) override;
+  Status ScanFailures(const std::function<bool(std::string_view, const FailureRow&)>& row) override;
+
+  Result<Counts> Count(const Snapshot* snapshot) override;
+
+  Result<std::vector<SpaceRow>> Spaces() override;
+  Result<SpaceRow> AddSpace(const SpaceRow& row) override;
+  Result<SpaceNumber> CurrentSpace() override;
+  Status SetCurrentSpace(SpaceNumber space) override;
+
+  Status PutManifest(SpaceNumber space, std::string_view bytes) override;
+  Result<std::string> GetManifest(SpaceNumber space) override;
+  Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
+                  std::string_view bytes) override;
+  Result<std::string> GetChunk(SpaceNumber space, std::uint64_t segment,
+                               std::uint32_t chunk) override;
+  Status DeleteSegment(SpaceNumber space, std::uint64_t segment) override;
+  Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) override;
+
+  Status Flush() override;
+  Status CompactAll() override;
+  Result<std::vector<std::string>> Verify(bool repair) override;
+  Result<std::uint64_t> DiskBytes() override;
+
+ private:
+  // A commit in the queue; lives on its caller's stack.
+  struct Waiting {
+    Transaction::State* state = nullptr;
+    bool done = false;
+    Status status;
+    std::uint64_t last_seq = 0;
+  };
+
+  RocksStore(std::string directory, const StoreOptions& options)
+      : directory_(std::move(directory)), options_(options) {}
+
+  static Result<std::shared_ptr<RocksDb>> OpenDb(const std::string& directory,
+                                                 const StoreOptions& options, bool create,
+                                                 const testing::Hooks& hooks);
+  Status ReadLastSeq();
+  Status CheckAcked(std::uint64_t acked);
+  Status RequireWritable() const;
+  Status WriteGroup(const std::vector<Waiting*>& group);
+  // The one way to RocksDB's log; one thread at a time, or inside the commit queue's turn.
+  Status Write(rocksdb::WriteBatch* batch, bool sync);
+  // Calls row(key, value) for every key with the prefix, from `start` on; stops at false or at an
+  // error.
+  Status Scan(Family family, std::string_view start, std::string_view prefix,
+              const Snapshot* snapshot,
+              const std::function<Result<bool>(std::string_view, std::string_view)>& row);
+
+  // Constant after opening.
+  const std::string directory_;
+  const StoreOptions options_;
+  std::unique_ptr<LibraryLock> lock_;  // null when read_only
+  std::unique_ptr<AckedMark> acked_;   // null when read_only or not synced
+  std::shared_ptr<RocksDb> db_;
+  std::optional<LostChanges> lost_;
+  std::uint64_t unflushed_at_open_ = 0;
+
+  std::atomic<std::uint64_t> last_seq_{0};  // written by the leader of a group
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_turn_;
+  std::deque<Waiting*> queue_;  // guarded by queue_mutex_
+  bool leader_active_ = false;  // guarded by queue_mutex_
+
+  std::mutex write_mutex_;     // held while RocksDB writes: commits, spaces and segments take turns
+  bool needs_resume_ = false;  // guarded by write_mutex_: the last write failed
+
+  std::mutex spaces_mutex_;  // AddSpace reads, then writes
+};
+
+}  // namespace espy::storage
+
+#endif  // ESPY_STORAGE_ROCKS_STORE_H_

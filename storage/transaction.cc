@@ -1,0 +1,68 @@
+#include "storage/transaction.h"
+
+#include <utility>
+
+#include "storage/keys.h"
+#include "storage/rows.h"
+
+namespace espy::storage {
+
+void Transaction::State::Put(Family family, std::string key, std::string value,
+                             std::size_t numbered_by) {
+  bytes += key.size() + value.size();
+  rows.push_back({family, false, numbered_by, std::move(key), std::move(value)});
+}
+
+void Transaction::State::Remove(Family family, std::string key) {
+  bytes += key.size();
+  rows.push_back({family, true, 0, std::move(key), {}});
+}
+
+Transaction::Transaction() : state_(std::make_unique<State>()) {}
+Transaction::~Transaction() = default;
+Transaction::Transaction(Transaction&&) noexcept = default;
+Transaction& Transaction::operator=(Transaction&&) noexcept = default;
+
+void Transaction::PutItem(const Record& record) {
+  state_->log.push_back({0, ChangeKind::kPutItem, record.id, 0});
+  state_->Put(kItems, Key64(record.id), EncodeRecord(record), state_->log.size());
+  state_->Put(kHashes, HashKey(record.content_hash), EncodeItemRef(record.id));
+}
+
+void Transaction::PutPath(std::string_view path, const PathRow& row) {
+  state_->Put(kPaths, std::string(path), EncodePathRow(row));
+}
+
+void Transaction::DeletePath(std::string_view path) { state_->Remove(kPaths, std::string(path)); }
+
+void Transaction::PutVector(SpaceNumber space, ItemId item, std::span<const std::uint16_t> half) {
+  state_->log.push_back({0, ChangeKind::kPutVector, item, space});
+  state_->Put(kVectors, VectorKey(space, item), EncodeVector(half));
+}
+
+void Transaction::PutThumbnail(ItemId item, std::string_view jpeg) {
+  state_->Put(kThumbnails, Key64(item), EncodeThumbnail(jpeg));
+}
+
+void Transaction::Forget(const Record& record, std::span<const SpaceNumber> spaces) {
+  state_->log.push_back({0, ChangeKind::kForget, record.id, 0});
+  state_->Remove(kItems, Key64(record.id));
+  state_->Remove(kHashes, HashKey(record.content_hash));
+  for (const std::string& path : record.paths) state_->Remove(kPaths, path);
+  state_->Remove(kThumbnails, Key64(record.id));
+  for (const SpaceNumber space : spaces) state_->Remove(kVectors, VectorKey(space, record.id));
+}
+
+void Transaction::PutFailure(std::string_view path, const FailureRow& row) {
+  state_->Put(kJournal, std::string(path), EncodeFailure(row));
+}
+
+void Transaction::DeleteFailure(std::string_view path) {
+  state_->Remove(kJournal, std::string(path));
+}
+
+std::size_t Transaction::changes() const { return state_->log.size(); }
+std::size_t Transaction::bytes() const { return state_->bytes; }
+const std::vector<LogEntry>& Transaction::log() const { return state_->log; }
+
+}  // namespace espy::storage

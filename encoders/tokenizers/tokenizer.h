@@ -12,21 +12,34 @@
 
 namespace espy::encoders {
 
+struct TokenizerDirectory;
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  // Ids with the special tokens (start, end), cut to at most `context` keeping the end token; not padded. Any bytes are
-  // accepted: invalid UTF-8 is read as U+FFFD. Any thread.
+  // Ids with the special tokens (start, end), cut to at most `context` keeping the end token; not
+  // padded. Any bytes are accepted: invalid UTF-8 is read as U+FFFD, and of a text over 16 MiB only
+  // the start. O(n log n) for n bytes, whatever they are. Any thread.
   virtual std::vector<std::int32_t> Encode(std::string_view text, std::int64_t context) const = 0;
   virtual std::int32_t pad_id() const = 0;
-  virtual std::int64_t vocabulary() const = 0;  // ids are below this
+  // On which side of the ids the pads go when a model wants exactly `context` of them.
+  virtual bool pads_left() const { return false; }
+  virtual std::int64_t vocabulary() const = 0;  // ids, pad_id() included, are below this
 };
 
-// Reads whichever tokenizer files the directory has: vocab.json + merges.txt or tokenizer.json (byte-level BPE of CLIP),
-// spiece.model / tokenizer.model (SentencePiece, with SigLIP's or SigLIP2's text cleaning). `family` is config.json's
-// model_type.
+// Reads whichever tokenizer files the directory has: vocab.json + merges.txt or tokenizer.json
+// (byte-level BPE of CLIP), spiece.model (SentencePiece with SigLIP's text cleaning),
+// tokenizer.json or tokenizer.model (Gemma's, with SigLIP2's lower-casing). `family` is
+// config.json's model_type. docs/MODELS.md says which file counts when there are several.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& directory,
                                                  std::string_view family);
+
+// The same from files that need not be on a disk.
+Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const TokenizerDirectory& directory,
+                                                 std::string_view family);
+
+// The names of all files that LoadTokenizer may look at, for whoever copies or hashes a model.
+const std::vector<std::string>& TokenizerFileNames();
 
 }  // namespace espy::encoders
 

@@ -1,0 +1,228 @@
+#include "encoders/tokenizers/clip_tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "encoders/json.h"
+#include "encoders/tokenizers/unicode.h"
+
+namespace espy::encoders {
+namespace {
+
+constexpr std::string_view kEndOfWord = "</w>";
+constexpr std::string_view kStart = "<|startoftext|>";
+constexpr std::string_view kEnd = "<|endoftext|>";
+
+// GPT-2's printable stand-in for a byte: itself where Latin-1 prints it, else the next free code
+// point from 256 on.
+std::array<std::string, 256> ByteLetters() {
+  std::array<std::string, 256> letters;
+  char32_t next = 256;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool prints = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte != 0xAD);
+    AppendUtf8(prints ? static_cast<char32_t>(byte) : next++,
+               &letters[static_cast<std::size_t>(byte)]);
+  }
+  return letters;
+}
+
+// Length of the contraction at the start of `text`: 's 't 're 've 'm 'll 'd; 0 when there is none.
+std::size_t ContractionAt(std::string_view text) {
+  for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
+    if (text.starts_with(ending)) return ending.size();
+  }
+  return 0;
+}
+
+bool IsOther(char32_t c) { return !IsSpace(c) && !IsLetter(c) && !IsNumber(c); }
+
+// End of the run that starts at `at` and all of whose code points are `in`.
+std::size_t RunEnd(std::string_view text, std::size_t at, bool (*in)(char32_t)) {
+  while (at < text.size()) {
+    const std::size_t start = at;
+    if (!in(NextCodePoint(text, &at))) return start;
+  }
+  return at;
+}
+
+// Calls `word` for each word, in order, until it returns false. The pattern is CLIP's,
+//   <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
+// followed by GPT-2's, which cuts nothing further except the two names in angle brackets.
+template <class Word>
+bool ForEachWord(std::string_view text, Word word) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    std::size_t end = at;
+    const char32_t c = NextCodePoint(text, &end);
+    if (const std::string_view name = rest.starts_with(kStart) ? kStart
+                                      : rest.starts_with(kEnd) ? kEnd
+                                                               : std::string_view();
+        !name.empty()) {
+      if (!word(name.substr(0, 2)) || !word(name.substr(2, name.size() - 4)) ||
+          !word(name.substr(name.size() - 2))) {
+        return false;
+      }
+      at += name.size();
+      continue;
+    }
+    if (const std::size_t contraction = ContractionAt(rest); contraction > 0) {
+      end = at + contraction;
+    } else if (IsLetter(c)) {
+      end = RunEnd(text, at, IsLetter);
+    } else if (!IsNumber(c)) {
+      if (IsSpace(c)) {
+        at = end;
+        continue;
+      }
+      end = RunEnd(text, at, IsOther);
+    }
+    if (!word(text.substr(at, end - at))) return false;
+    at = end;
+  }
+  return true;
+}
+
+class ClipTokenizer final : public Tokenizer {
+ public:
+  static Result<std::unique_ptr<Tokenizer>> Make(BpeModel model, TokenizerSettings settings,
+                                                 const std::vector<AddedToken>& declared,
+                                                 const std::string& where);
+
+  std::vector<std::int32_t> Encode(std::string_view text, std::int64_t context) const override;
+  std::int32_t pad_id() const override { return pad_; }
+  bool pads_left() const override { return pads_left_; }
+  std::int64_t vocabulary() const override { return vocabulary_; }
+
+ private:
+  void AppendWord(std::string_view word, std::vector<std::int32_t>* ids) const;
+
+  // Constant after construction.
+  BpeMerges merges_;
+  std::array<std::int32_t, 256> inner_{};  // id of a byte inside a word
+  std::array<std::int32_t, 256> last_{};   // id of a word's last byte
+  AddedTokens raw_, normalized_;
+  std::int32_t bos_ = 0, eos_ = 0, pad_ = 0;
+  std::int64_t vocabulary_ = 0;
+  bool pads_left_ = false;
+};
+
+Result<std::unique_ptr<Tokenizer>> ClipTokenizer::Make(BpeModel model, TokenizerSettings settings,
+                                                       const std::vector<AddedToken>& declared,
+                                                       const std::string& where) {
+  const auto name = [](AddedToken* token, std::string_view otherwise) {
+    if (token->content.empty()) token->content = otherwise;
+  };
+  name(&settings.bos, kStart);
+  name(&settings.eos, kEnd);
+  name(&settings.unk, kEnd);
+  name(&settings.pad, kEnd);
+  AddedTokenSets added = CollectAddedTokens(
+      declared, {settings.bos, settings.eos, settings.unk, settings.pad}, model.vocabulary);
+
+  auto tokenizer = std::make_unique<ClipTokenizer>();
+  const auto find = [&](const AddedToken& token, const char* role, std::int32_t* id) {
+    *id = FindToken(added, model.vocabulary, token.content);
+    if (*id >= 0) return Status::Ok();
+    return Status::InvalidArgument(where + ": the " + role + " token \"" +
+                                   Printable(token.content) +
+                                   "\" is not in the vocabulary; do the tokenizer's files come "
+                                   "from one model?");
+  };
+  std::int32_t unk = 0;
+  ESPY_RETURN_IF_ERROR(find(settings.bos, "start", &tokenizer->bos_));
+  ESPY_RETURN_IF_ERROR(find(settings.eos, "end", &tokenizer->eos_));
+  ESPY_RETURN_IF_ERROR(find(settings.pad, "padding", &tokenizer->pad_));
+  ESPY_RETURN_IF_ERROR(find(settings.unk, "unknown", &unk));
+  const std::array<std::string, 256> letters = ByteLetters();
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    const auto id_or_unknown = [&](const std::string& token) {
+      const std::int32_t id = model.vocabulary.Find(token);
+      return id >= 0 ? id : unk;
+    };
+    tokenizer->inner_[byte] = id_or_unknown(letters[byte]);
+    tokenizer->last_[byte] = id_or_unknown(letters[byte] + std::string(kEndOfWord));
+  }
+  tokenizer->merges_ = std::move(model.merges);
+  tokenizer->vocabulary_ = std::max(model.vocabulary.bound(), added.bound);
+  tokenizer->pads_left_ = settings.pads_left.value_or(false);
+  // A token to be found in normalized text is written as normalization would write it.
+  for (AddedToken& token : added.normalized) {
+    token.content = LowerEach(CollapseSpaces(Nfc(token.content), IsSpace));
+  }
+  tokenizer->raw_ = AddedTokens(std::move(added.raw), IsSpace);
+  tokenizer->normalized_ = AddedTokens(std::move(added.normalized), IsSpace);
+  return std::unique_ptr<Tokenizer>(std::move(tokenizer));
+}
+
+void ClipTokenizer::AppendWord(std::string_view word, std::vector<std::int32_t>* ids) const {
+  std::vector<std::int32_t> symbols(word.size());
+  for (std::size_t i = 0; i + 1 < word.size(); ++i) {
+    symbols[i] = inner_[static_cast<std::uint8_t>(word[i])];
+  }
+  symbols.back() = last_[static_cast<std::uint8_t>(word.back())];
+  merges_.Apply(&symbols);
+  ids->insert(ids->end(), symbols.begin(), symbols.end());
+}
+
+std::vector<std::int32_t> ClipTokenizer::Encode(std::string_view text, std::int64_t context) const {
+  if (context < 2) return std::vector<std::int32_t>(context < 1 ? 0 : 1, eos_);
+  const auto full = static_cast<std::size_t>(context) - 1;  // room for all but the end
+  std::vector<std::int32_t> ids{bos_};
+  const std::string valid = ValidUtf8(text);
+  for (const TextPiece& piece : raw_.Split(valid)) {
+    if (ids.size() >= full) break;  // what follows would be cut off
+    if (piece.id >= 0) {
+      ids.push_back(piece.id);
+      continue;
+    }
+    const std::string normal = LowerEach(CollapseSpaces(Nfc(piece.text), IsSpace));
+    for (const TextPiece& part : normalized_.Split(normal)) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+        continue;
+      }
+      ForEachWord(part.text, [&](std::string_view word) {
+        AppendWord(word, &ids);
+        return ids.size() < full;
+      });
+    }
+  }
+  ids.resize(std::min(ids.size(), full));
+  ids.push_back(eos_);
+  return ids;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> LoadClipTokenizer(const TokenizerDirectory& directory) {
+  ESPY_ASSIGN_OR_RETURN(TokenizerSettings settings, ReadTokenizerSettings(directory));
+  ESPY_ASSIGN_OR_RETURN(const auto json, directory.ReadIfThere("tokenizer.json"));
+  if (json) {
+    const std::string where = directory.Path("tokenizer.json");
+    ESPY_ASSIGN_OR_RETURN(TokenizerJson file, ParseTokenizerJson(*json, where));
+    if (file.model_type != "BPE" || file.model.end_of_word_suffix != kEndOfWord) {
+      return Status::Unsupported(where +
+                                 ": not CLIP's byte-pair model, whose words end in </w>; this "
+                                 "version reads no other for a model of type clip");
+    }
+    const std::vector<AddedToken>& declared =
+        settings.has_added_tokens ? settings.added_tokens : file.added_tokens;
+    return ClipTokenizer::Make(std::move(file.model), settings, declared, where);
+  }
+  ESPY_ASSIGN_OR_RETURN(const auto vocabulary, directory.ReadIfThere("vocab.json"));
+  ESPY_ASSIGN_OR_RETURN(const auto merges, directory.ReadIfThere("merges.txt"));
+  if (!vocabulary || !merges) {
+    return Status::NotFound(
+        directory.path +
+        ": no tokenizer; a model of type clip needs tokenizer.json, or vocab.json and merges.txt");
+  }
+  ESPY_ASSIGN_OR_RETURN(BpeModel model,
+                        ParseVocabularyAndMerges(*vocabulary, directory.Path("vocab.json"), *merges,
+                                                 directory.Path("merges.txt")));
+  return ClipTokenizer::Make(std::move(model), settings, settings.added_tokens,
+                             directory.Path("vocab.json"));
+}
+
+}  // namespace espy::encoders

@@ -1,12 +1,12 @@
 """Draw training batches: pictures, the sentence of each, further sentences, and which sentence is true of which.
 
-A batch (all torch tensors; B pictures, M = B + extra sentences, N false sentences of scenes, V tag words):
+A batch (all torch tensors; B pictures, M = B + extra sentences, N false sentences of scenes, V words of the list):
 
     pixels  uint8 [B, side, side, 3]
     ids     int64 [M + N, T]   token ids, padded with the end token; T is the longest of the batch
     truth   int8  [B, M]       1 true, 0 false, -1 unknown (left out of the loss)
     owner   int64 [N]          the picture whose false sentence this is
-    words   float [B, V]       what the picture shows, each row a distribution, for the word head
+    words   float [B + M, V]   what each picture shows, then what each sentence says, each row a distribution
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ import words as lexicon
 from scenes import SceneMaker, article
 
 _COLOURS = frozenset(lexicon.COLOURS)
+_PAINTED = _COLOURS | {"one", "two", "three", "four"}
 SCENES, EXTRA = 0.36, 0.75  # shares of the batch size: composed scenes, further sentences
 
 
@@ -44,7 +45,7 @@ class Batches(torch.utils.data.IterableDataset):
         self._backgrounds = [i for i in self.train if i.source == "photos-hand"]
         self._kinds = sorted({k for i in self.train for k in i.kinds})
         self._scenes = SceneMaker([i for i in self.train if i.pasteable], self._backgrounds, wordnet, side)
-        self._text_tags = {}
+        self._text_tags, self._rows = {}, {}
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
@@ -123,18 +124,36 @@ class Batches(torch.utils.data.IterableDataset):
         canvas = compose.jitter(scene.image, rng, True)
         return canvas, scene.text, frozenset(scene.tags), True, wrong, scene.items
 
-    def _word_weights(self, drawn):
-        weights = np.zeros((len(drawn), len(self.tags)), np.float32)
-        for row, (_, text, tags, _, _, shown) in enumerate(drawn):
-            for item in shown:
-                for group, value in ((self._tags_of(item.caption), 1.0), (item.kinds, 0.35), (item.tags, 0.2)):
-                    for word in group:
-                        for tag in self._tags_of(word) if " " in word else (word,):
-                            if tag in self.tags:
-                                weights[row, self.tags[tag]] = max(weights[row, self.tags[tag]], value)
-            for tag in tags & (_COLOURS | {"one", "two", "three", "four"}):
+    def _rows_of(self, item):
+        """{column: weight} of one picture's words: its caption's own first, then kinds, then keywords."""
+        if item.id not in self._rows:
+            row = {}
+            for group, value in ((item.tags, 0.2), (item.kinds, 0.35), (self._tags_of(item.caption), 1.0)):
+                for word in group:
+                    for tag in self._tags_of(word) if " " in word else (word,):
+                        if tag in self.tags:
+                            row[self.tags[tag]] = max(value, row.get(self.tags[tag], 0))
+            self._rows[item.id] = row
+        return self._rows[item.id]
+
+    def _word_weights(self, shown, said):
+        """Rows of `words`. `shown` is [(items, tags)] of the pictures, `said` [(items, text)] of the sentences: a
+        sentence stands for its words first, and a little for what else is true of what it speaks of."""
+        weights = np.zeros((len(shown) + len(said), len(self.tags)), np.float32)
+        for row, (items, tags) in enumerate(shown):
+            for item in items:
+                for column, value in self._rows_of(item).items():
+                    weights[row, column] = max(weights[row, column], value)
+            for tag in tags & _PAINTED:
                 if tag in self.tags:
                     weights[row, self.tags[tag]] = 0.6
+        for row, (items, text) in enumerate(said, len(shown)):
+            for item in items:
+                for column, value in self._rows_of(item).items():
+                    weights[row, column] = 0.25 * value
+            for tag in self._tags_of(text):
+                if tag in self.tags:
+                    weights[row, self.tags[tag]] = 1.0
         return weights / np.maximum(weights.sum(1, keepdims=True), 1e-6)
 
     def _truth(self, drawn, texts, scenes):
@@ -156,15 +175,18 @@ class Batches(torch.utils.data.IterableDataset):
     def _batch(self, rng, tokenizer):
         scenes = rng.random(self.batch) < SCENES
         drawn = [self._scene(rng) if s else self._single(rng) for s in scenes]
-        texts = [d[1] for d in drawn]
+        said = [(d[5], d[1]) for d in drawn]
         for _ in range(int(EXTRA * self.batch)):
-            draw = rng.random()
-            texts.append(self._kinds[rng.integers(len(self._kinds))] if draw < 0.2 else
-                         self.sentence(self._item(rng), rng))
+            if rng.random() < 0.2:
+                said.append(([], self._kinds[rng.integers(len(self._kinds))]))
+            else:
+                item = self._item(rng)
+                said.append(([item], self.sentence(item, rng)))
+        texts = [text for _, text in said]
         wrong = [(row, text) for row, d in enumerate(drawn) for text in d[4]]
         coded = tokenizer.encode_batch(texts + [text for _, text in wrong])
         return {"pixels": torch.from_numpy(np.stack([np.asarray(d[0]) for d in drawn])),
                 "ids": torch.tensor([c.ids for c in coded]),
                 "truth": torch.from_numpy(self._truth(drawn, texts, scenes)),
                 "owner": torch.tensor([row for row, _ in wrong], dtype=torch.long),
-                "words": torch.from_numpy(self._word_weights(drawn))}
+                "words": torch.from_numpy(self._word_weights([(d[5], d[2]) for d in drawn], said))}

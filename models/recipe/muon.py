@@ -12,7 +12,7 @@ import torch
 _A, _B, _C = 3.4445, -4.7750, 2.0315  # quintic Newton-Schulz coefficients of the reference implementation
 
 
-def orthogonal(x, steps=4):
+def orthogonal(x, steps=3):
     """[n, rows <= cols] stacked -> nearly orthogonal matrices with the same singular vectors."""
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):

@@ -24,6 +24,7 @@ import tokenizer as bpe
 from batches import Batches
 from data import manifest
 from model import Clip, Shape
+from helpers import Helpers, start_vision
 from muon import Muon
 from scenes import plural
 
@@ -48,13 +49,14 @@ def rate(progress):
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def losses(model, head, batch, side, keep):
-    """The four terms, each a mean over what it asks:
+def losses(model, helpers, batch, side, keep):
+    """The five terms, each a mean over what it asks:
 
     image   which of the M sentences are true of the picture (softmax, several may be)
     text    which of the B pictures a sentence is true of (the same, the other way)
     false   the picture's own sentence against its false ones
-    words   which words the picture shows, from the class token through a linear head that is not published
+    words   which words of the list a picture shows and a sentence says
+    sketch  the picture's colours and edges
     """
     truth, owner = batch["truth"], batch["owner"]
     b, m = truth.shape
@@ -76,14 +78,11 @@ def losses(model, head, batch, side, keep):
     asked = wanted.sum(0) > 0
     columns = wanted[:, asked]
     to_image = -(columns / columns.sum(0) * scores[:, asked].log_softmax(0)).sum(0).mean()
-    words = -(batch["words"] * head(state).log_softmax(1)).sum(1).mean()
-    if len(owner):
-        against = scale * (image[owner] * text[m:]).sum(1)
-        margin = scores[owner, owner] - against
-        false = F.softplus(-margin).mean()
-    else:
-        false = scores.sum() * 0
-    return {"image": to_text, "text": to_image, "false": false, "words": words}
+    margin = scores[owner, owner] - scale * (image[owner] * text[m:]).sum(1)
+    spoken = helpers.words(torch.cat([image, text[:m]])).log_softmax(1)
+    per_row = -(batch["words"] * spoken).sum(1)
+    return {"image": to_text, "text": to_image, "false": F.softplus(-margin).mean(),
+            "words": per_row[:b].mean() + 0.5 * per_row[b:].mean(), "sketch": helpers.sketch(state, pixels)}
 
 
 def sentences(model, ids):
@@ -106,11 +105,11 @@ def tokenizer_for(run, items):
     return run / "tokenizer.json"
 
 
-def optimisers(model, head, lr_muon, lr_adam):
+def optimisers(model, helpers, lr_muon, lr_adam):
     """Muon for the matrices inside the blocks, AdamW for everything else; only matrices decay."""
     matrices = [p for n, p in model.named_parameters() if ".layers." in n and p.ndim == 2]
     inside = {id(p) for p in matrices}
-    rest = [p for p in [*model.parameters(), *head.parameters()] if id(p) not in inside]
+    rest = [p for p in [*model.parameters(), *helpers.parameters()] if id(p) not in inside]
     return [Muon(matrices, lr=lr_muon, weight_decay=0.02),
             torch.optim.AdamW([{"params": [p for p in rest if p.ndim >= 2], "weight_decay": 0.05},
                                {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}],
@@ -124,10 +123,9 @@ class Run:
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
         self.model = Clip(Shape(), drop=options.drop).to(self.device)
-        self.head = torch.nn.Linear(Shape().vision_width, tags).to(self.device)
-        torch.nn.init.zeros_(self.head.weight)
+        self.helpers = Helpers(Shape(), tags).to(self.device)
         self.mean = {n: p.detach().clone() for n, p in self.model.state_dict().items()}
-        self.optimisers = optimisers(self.model, self.head, options.lr_muon, options.lr_adam)
+        self.optimisers = optimisers(self.model, self.helpers, options.lr_muon, options.lr_adam)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["peak"] = group["lr"]
@@ -135,7 +133,7 @@ class Run:
         self.step, self.elapsed, self.drawn = 0, 0.0, 0
 
     def state(self):
-        return {"model": self.model.state_dict(), "head": self.head.state_dict(), "mean": self.mean,
+        return {"model": self.model.state_dict(), "helpers": self.helpers.state_dict(), "mean": self.mean,
                 "optimisers": [o.state_dict() for o in self.optimisers], "scaler": self.scaler.state_dict(),
                 "random": torch.get_rng_state(), "step": self.step, "elapsed": self.elapsed, "drawn": self.drawn}
 
@@ -145,10 +143,10 @@ class Run:
 
     def restore(self, folder):
         if not (folder / "checkpoint.pt").exists():
-            return
+            return False
         saved = torch.load(folder / "checkpoint.pt", map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
-        self.head.load_state_dict(saved["head"])
+        self.helpers.load_state_dict(saved["helpers"])
         self.mean = saved["mean"]
         for optimiser, state in zip(self.optimisers, saved["optimisers"]):
             optimiser.load_state_dict(state)
@@ -156,6 +154,7 @@ class Run:
         torch.set_rng_state(saved["random"].cpu())
         self.step, self.elapsed, self.drawn = saved["step"], saved["elapsed"], saved["drawn"]
         print(f"resumed at step {self.step}, {self.elapsed / 60:.1f} minutes spent", flush=True)
+        return True
 
     def update(self, batch, progress, amp):
         """One optimiser step on one batch; returns the loss terms as floats."""
@@ -166,8 +165,8 @@ class Run:
             optimiser.zero_grad(set_to_none=True)
         kind = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
         with torch.autocast(self.device.type, dtype=kind, enabled=amp != "off"):
-            terms = losses(self.model, self.head, batch, *stage(progress, self.model.shape.patch))
-            total = terms["image"] + terms["text"] + terms["false"] + terms["words"]
+            terms = losses(self.model, self.helpers, batch, *stage(progress, self.model.shape.patch))
+            total = terms["image"] + terms["text"] + terms["false"] + terms["words"] + (1 - progress) * terms["sketch"]
         self.scaler.scale(total).backward()
         for optimiser in self.optimisers:
             self.scaler.unscale_(optimiser)
@@ -220,7 +219,9 @@ def main():
     file = tokenizer_for(options.run, items)
     stream = Batches(items, wordnet, file, Shape().image, options.batch, options.seed)
     run = Run(options, len(stream.tags))
-    run.restore(options.run)
+    if not run.restore(options.run):
+        start_vision(run.model, next(iter(stream))["pixels"])
+        run.mean = {n: p.detach().clone() for n, p in run.model.state_dict().items()}
     stream.seed = options.seed + 1000 * run.step
     print(f"seed {options.seed}, {len(stream.train)} training pictures, {len(stream.tags)} words, options "
           f"{vars(options)}", flush=True)

@@ -1,0 +1,149 @@
+#include "encoders/clip/clip.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "encoders/embeddings.h"
+
+namespace espy::encoders {
+namespace {
+
+// patches + class token + positions -> norm -> transformer -> norm of the class token -> projection
+// without bias.
+class ClipImageTower : public ImageTower {
+ public:
+  static Result<std::unique_ptr<ImageTower>> Load(const ModelConfig& config,
+                                                  const Safetensors& file, ThreadPool* pool) {
+    const Weights weights(&file, "vision_model", pool);
+    auto tower = std::make_unique<ClipImageTower>();
+    tower->config_ = config.vision;
+    const std::int64_t width = config.vision.width;
+    ESPY_ASSIGN_OR_RETURN(tower->embedding_, PatchEmbedding::Load(weights, config.vision,
+                                                                  /*class_token=*/true,
+                                                                  /*bias=*/false));
+    // The published name has this spelling.
+    ESPY_ASSIGN_OR_RETURN(tower->pre_norm_, weights.ReadNorm("pre_layrnorm", width));
+    ESPY_ASSIGN_OR_RETURN(tower->transformer_, Transformer::Load(weights, config.vision));
+    ESPY_ASSIGN_OR_RETURN(tower->post_norm_, weights.ReadNorm("post_layernorm", width));
+    ESPY_ASSIGN_OR_RETURN(tower->projection_,
+                          weights.Outside().ReadLinear("visual_projection", config.projection,
+                                                       width, /*with_bias=*/false));
+    return std::unique_ptr<ImageTower>(std::move(tower));
+  }
+
+  std::int64_t tokens() const override { return embedding_.tokens(); }
+
+  void Encode(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+              ThreadPool* pool) const override {
+    const std::int64_t picture = 3 * config_.image_size * config_.image_size;
+    const std::int64_t per_pass = ItemsPerPass(tokens());
+    for (std::int64_t first = 0; first < batch; first += per_pass) {
+      const std::int64_t n = std::min(per_pass, batch - first);
+      Pass(pixels + first * picture, n, workspace, out + first * projection_.weight.outputs(),
+           pool);
+    }
+  }
+
+ private:
+  void Pass(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+            ThreadPool* pool) const {
+    embedding_.Run(pixels, batch, workspace, pool);
+    float* x = workspace->tokens.data();
+    Apply(pre_norm_, config_.norm_eps, x, batch * tokens(), x, pool);
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t b = 0; b <= batch; ++b) offsets.push_back(b * tokens());
+    const std::span<const std::int64_t> class_rows(offsets.data(), static_cast<std::size_t>(batch));
+    std::vector<float> pooled(static_cast<std::size_t>(batch * config_.width));
+    transformer_.RunPooled(offsets, /*causal=*/false, class_rows, workspace, pooled.data(), pool);
+    Apply(post_norm_, config_.norm_eps, pooled.data(), batch, pooled.data(), pool);
+    Apply(projection_, pooled.data(), batch, kernels::Activation::kNone, nullptr, out, pool);
+  }
+
+  VisionConfig config_;
+  PatchEmbedding embedding_;
+  Norm pre_norm_;
+  Transformer transformer_;
+  Norm post_norm_;
+  Linear projection_;
+};
+
+// tokens + positions -> causal transformer -> norm of the end-of-text token -> projection without
+// bias. What follows the end-of-text token cannot reach it under the causal mask, so texts are
+// neither padded nor computed beyond it.
+class ClipTextTower : public TextTower {
+ public:
+  static Result<std::unique_ptr<TextTower>> Load(const ModelConfig& config, const Safetensors& file,
+                                                 ThreadPool* pool) {
+    const Weights weights(&file, "text_model", pool);
+    auto tower = std::make_unique<ClipTextTower>();
+    tower->config_ = config.text;
+    const std::int64_t width = config.text.width;
+    ESPY_ASSIGN_OR_RETURN(tower->embedding_, TokenEmbedding::Load(weights, config.text));
+    ESPY_ASSIGN_OR_RETURN(tower->transformer_, Transformer::Load(weights, config.text));
+    ESPY_ASSIGN_OR_RETURN(tower->final_norm_, weights.ReadNorm("final_layer_norm", width));
+    ESPY_ASSIGN_OR_RETURN(tower->projection_,
+                          weights.Outside().ReadLinear("text_projection", config.projection, width,
+                                                       /*with_bias=*/false));
+    return std::unique_ptr<TextTower>(std::move(tower));
+  }
+
+  void Encode(std::span<const std::vector<std::int32_t>> texts, Workspace* workspace, float* out,
+              ThreadPool* pool) const override {
+    const auto per_pass = static_cast<std::size_t>(ItemsPerPass(config_.context));
+    for (std::size_t first = 0; first < texts.size(); first += per_pass) {
+      const std::size_t n = std::min(per_pass, texts.size() - first);
+      Pass(texts.subspan(first, n), workspace, out, pool);
+      out += static_cast<std::int64_t>(n) * projection_.weight.outputs();
+    }
+  }
+
+ private:
+  void Pass(std::span<const std::vector<std::int32_t>> texts, Workspace* workspace, float* out,
+            ThreadPool* pool) const {
+    std::vector<std::int64_t> offsets{0}, ends;
+    for (const std::vector<std::int32_t>& ids : texts) {
+      const std::int64_t end = ClipPooledPosition(ids, config_.eos_id);
+      ends.push_back(offsets.back() + end);
+      offsets.push_back(offsets.back() + end + 1);
+    }
+    workspace->tokens.Reserve(offsets.back() * config_.width);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto length = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+      embedding_.Run(std::span(texts[i]).first(length),
+                     workspace->tokens.data() + offsets[i] * config_.width);
+    }
+    const auto batch = static_cast<std::int64_t>(texts.size());
+    std::vector<float> pooled(static_cast<std::size_t>(batch * config_.width));
+    transformer_.RunPooled(offsets, /*causal=*/true, ends, workspace, pooled.data(), pool);
+    Apply(final_norm_, config_.norm_eps, pooled.data(), batch, pooled.data(), pool);
+    Apply(projection_, pooled.data(), batch, kernels::Activation::kNone, nullptr, out, pool);
+  }
+
+  TextConfig config_;
+  TokenEmbedding embedding_;
+  Transformer transformer_;
+  Norm final_norm_;
+  Linear projection_;
+};
+
+}  // namespace
+
+std::int64_t ClipPooledPosition(std::span<const std::int32_t> ids, std::int64_t eos_id) {
+  if (eos_id == 2) return std::max_element(ids.begin(), ids.end()) - ids.begin();
+  const auto found = std::find(ids.begin(), ids.end(), static_cast<std::int32_t>(eos_id));
+  return found == ids.end() ? 0 : found - ids.begin();
+}
+
+Result<std::unique_ptr<ImageTower>> LoadClipImageTower(const ModelConfig& config,
+                                                       const Safetensors& weights,
+                                                       ThreadPool* pool) {
+  return ClipImageTower::Load(config, weights, pool);
+}
+
+Result<std::unique_ptr<TextTower>> LoadClipTextTower(const ModelConfig& config,
+                                                     const Safetensors& weights, ThreadPool* pool) {
+  return ClipTextTower::Load(config, weights, pool);
+}
+
+}  // namespace espy::encoders

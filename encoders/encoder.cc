@@ -1,0 +1,198 @@
+#include "encoders/encoder.h"
+
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "base/thread_pool.h"
+#include "encoders/config.h"
+#include "encoders/model_store.h"
+#include "encoders/safetensors.h"
+#include "encoders/tokenizers/tokenizer.h"
+#include "encoders/tower.h"
+#include "kernels/norm.h"
+
+namespace espy::encoders {
+namespace {
+
+// Workspaces that calls borrow: as many as there have been calls at once.
+class WorkspaceShelf {
+ public:
+  class Loan {
+   public:
+    explicit Loan(WorkspaceShelf* shelf) : shelf_(shelf), workspace_(shelf->Take()) {}
+    ~Loan() { shelf_->PutBack(std::move(workspace_)); }
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    Workspace* get() { return workspace_.get(); }
+
+   private:
+    WorkspaceShelf* shelf_;
+    std::unique_ptr<Workspace> workspace_;
+  };
+
+ private:
+  std::unique_ptr<Workspace> Take() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) return std::make_unique<Workspace>();
+    std::unique_ptr<Workspace> workspace = std::move(free_.back());
+    free_.pop_back();
+    return workspace;
+  }
+  void PutBack(std::unique_ptr<Workspace> workspace) {
+    std::lock_guard lock(mutex_);
+    free_.push_back(std::move(workspace));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> free_;  // guarded by mutex_
+};
+
+struct TextSide {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<TextTower> tower;
+};
+
+class TowerEncoder : public Encoder {
+ public:
+  TowerEncoder(EncoderInfo info, ModelConfig config, std::unique_ptr<Safetensors> weights,
+               int threads)
+      : info_(std::move(info)),
+        config_(std::move(config)),
+        weights_(std::move(weights)),
+        pool_(threads > 0 ? threads : CoreCount()) {}
+
+  const EncoderInfo& info() const override { return info_; }
+
+  Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const override {
+    ESPY_ASSIGN_OR_RETURN(const ImageTower* tower, Image());
+    return Guarded([&](Workspace* workspace) {
+      tower->Encode(pixels, batch, workspace, out, &pool_);
+      kernels::L2Normalize(out, batch, config_.projection);
+      return Status::Ok();
+    });
+  }
+
+  Status EncodeTexts(std::span<const std::string> texts, float* out) const override {
+    ESPY_ASSIGN_OR_RETURN(const TextSide* side, Text());
+    return Guarded([&](Workspace* workspace) {
+      std::vector<std::vector<std::int32_t>> ids;
+      for (const std::string& text : texts) {
+        ids.push_back(side->tokenizer->Encode(text, config_.text.context));
+      }
+      side->tower->Encode(ids, workspace, out, &pool_);
+      kernels::L2Normalize(out, static_cast<std::int64_t>(texts.size()), config_.projection);
+      return Status::Ok();
+    });
+  }
+
+  // Towers run about 1024 rows at once (ItemsPerPass); eight pictures come close to that for most
+  // of them, and a wider batch only makes the caller wait longer.
+  std::int64_t preferred_batch() const override { return 8; }
+
+  // Loading, once; a failure is told again to each later caller.
+  Result<const ImageTower*> Image() const {
+    std::lock_guard lock(image_mutex_);
+    if (image_ == nullptr && image_error_.ok()) {
+      Result<std::unique_ptr<ImageTower>> loaded =
+          Caught([&] { return LoadImageTower(config_, *weights_, &pool_); });
+      if (loaded.ok()) {
+        image_ = std::move(loaded).value();
+      } else {
+        image_error_ = loaded.status();
+      }
+    }
+    if (image_ == nullptr) return image_error_;
+    return static_cast<const ImageTower*>(image_.get());
+  }
+
+  Result<const TextSide*> Text() const {
+    std::lock_guard lock(text_mutex_);
+    if (text_ == nullptr && text_error_.ok()) {
+      Result<std::unique_ptr<TextSide>> loaded = Caught([&] { return LoadText(); });
+      if (loaded.ok()) {
+        text_ = std::move(loaded).value();
+      } else {
+        text_error_ = loaded.status();
+      }
+    }
+    if (text_ == nullptr) return text_error_;
+    return static_cast<const TextSide*>(text_.get());
+  }
+
+ private:
+  Result<std::unique_ptr<TextSide>> LoadText() const {
+    auto side = std::make_unique<TextSide>();
+    ESPY_ASSIGN_OR_RETURN(side->tokenizer, LoadTokenizer(info_.directory, info_.family));
+    // Checked once here, so that no id can fall outside of the embedding table later.
+    if (side->tokenizer->vocabulary() > config_.text.vocabulary) {
+      return Status::Corruption(
+          info_.directory + ": the tokenizer knows " +
+          std::to_string(side->tokenizer->vocabulary()) + " ids, config.json's vocab_size is " +
+          std::to_string(config_.text.vocabulary) + "; check that the files are of the same model");
+    }
+    ESPY_ASSIGN_OR_RETURN(side->tower,
+                          LoadTextTower(config_, *weights_, side->tokenizer->pad_id(), &pool_));
+    return side;
+  }
+
+  Status OutOfMemory() const {
+    return Status::ResourceExhausted(info_.directory +
+                                     ": not enough memory for the model; close other programs or "
+                                     "use a smaller model");
+  }
+
+  template <class Load>
+  auto Caught(const Load& load) const -> decltype(load()) {
+    try {
+      return load();
+    } catch (const std::bad_alloc&) {
+      return OutOfMemory();
+    }
+  }
+
+  template <class Body>
+  Status Guarded(const Body& body) const {
+    try {
+      WorkspaceShelf::Loan loan(&workspaces_);
+      return body(loan.get());
+    } catch (const std::bad_alloc&) {
+      return OutOfMemory();
+    }
+  }
+
+  // Constant after construction.
+  const EncoderInfo info_;
+  const ModelConfig config_;
+  const std::unique_ptr<Safetensors> weights_;
+  // Have their own locks.
+  mutable ThreadPool pool_;
+  mutable WorkspaceShelf workspaces_;
+
+  mutable std::mutex image_mutex_;
+  mutable std::unique_ptr<ImageTower> image_;  // guarded by image_mutex_; constant once set
+  mutable Status image_error_;                 // guarded by image_mutex_
+
+  mutable std::mutex text_mutex_;
+  mutable std::unique_ptr<TextSide> text_;  // guarded by text_mutex_; constant once set
+  mutable Status text_error_;               // guarded by text_mutex_
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Encoder>> Encoder::Load(const std::string& directory,
+                                               const EncoderOptions& options) {
+  ESPY_ASSIGN_OR_RETURN(EncoderInfo info, DescribeEncoder(directory));
+  ESPY_ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(directory));
+  ESPY_ASSIGN_OR_RETURN(std::unique_ptr<Safetensors> weights,
+                        Safetensors::Open(directory + "/model.safetensors"));
+  auto encoder = std::make_unique<TowerEncoder>(std::move(info), std::move(config),
+                                                std::move(weights), options.threads);
+  if (options.load_image) ESPY_RETURN_IF_ERROR(encoder->Image().status());
+  if (options.load_text) ESPY_RETURN_IF_ERROR(encoder->Text().status());
+  return std::unique_ptr<Encoder>(std::move(encoder));
+}
+
+}  // namespace espy::encoders

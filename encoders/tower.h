@@ -1,0 +1,50 @@
+// What a family provides: its two towers. clip/ and siglip/ implement them; encoder.cc chooses. A
+// new family is a file beside theirs with two loaders.
+#ifndef ESPY_ENCODERS_TOWER_H_
+#define ESPY_ENCODERS_TOWER_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "encoders/config.h"
+#include "encoders/transformer.h"
+#include "encoders/weights.h"
+#include "espy/status.h"
+
+namespace espy::encoders {
+
+// Towers are constant after loading: any number of threads may encode, each with its own Workspace.
+// An item's vector has the same bits whatever items are beside it. Vectors are as the model gives
+// them, not of unit length.
+class ImageTower {
+ public:
+  virtual ~ImageTower() = default;
+  // pixels: [batch, 3, image_size, image_size]; out: [batch, projection].
+  virtual void Encode(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+                      ThreadPool* pool) const = 0;
+  virtual std::int64_t tokens() const = 0;  // of one picture
+};
+
+class TextTower {
+ public:
+  virtual ~TextTower() = default;
+  // texts: token ids with the special tokens, not padded, 1 to context of each, all in [0,
+  // vocabulary); out: [texts, projection].
+  virtual void Encode(std::span<const std::vector<std::int32_t>> texts, Workspace* workspace,
+                      float* out, ThreadPool* pool) const = 0;
+};
+
+// `weights` is the whole file; it must outlive the tower, which reads token embeddings out of it as
+// texts need them. Every other tensor is copied into the kernels' layout once. `pad_id` fills texts
+// up to the context where the family needs that.
+Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
+                                                   const Safetensors& weights, ThreadPool* pool);
+Result<std::unique_ptr<TextTower>> LoadTextTower(const ModelConfig& config,
+                                                 const Safetensors& weights, std::int32_t pad_id,
+                                                 ThreadPool* pool);
+
+}  // namespace espy::encoders
+
+#endif  // ESPY_ENCODERS_TOWER_H_

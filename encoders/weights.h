@@ -1,0 +1,77 @@
+// Tensors of one tower, found by the names that publishers give them, checked, and turned to FP32.
+#ifndef ESPY_ENCODERS_WEIGHTS_H_
+#define ESPY_ENCODERS_WEIGHTS_H_
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "encoders/safetensors.h"
+#include "espy/status.h"
+#include "kernels/element.h"
+#include "kernels/matmul.h"
+
+namespace espy::encoders {
+
+// A tensor in the mapped file: FP32, FP16 or BF16 values in row-major order, at any address.
+struct StoredTensor {
+  const std::uint8_t* data = nullptr;
+  kernels::ElementType type = kernels::ElementType::kFloat32;
+};
+
+// y = x W^T + b.
+struct Linear {
+  kernels::PackedMatrix weight;
+  std::vector<float> bias;  // empty: none
+};
+
+struct Norm {
+  std::vector<float> weight;
+  std::vector<float> bias;
+};
+
+// Reads from `file`, which must outlive it, on `pool` where that helps (may be null). `tower` is
+// "vision_model" or "text_model"; a tensor NAME of it is looked for as TOWER.NAME, under any
+// further prefix ("model.TOWER.NAME"), and bare, as files of a single tower have it. Other tensors
+// of the file (position_ids, the other tower) are not looked at.
+//
+// Every function fails with Corruption, naming the file, the tensor, the expected shape and the one
+// found, when a tensor is absent or of another shape, and with Unsupported when its numbers are not
+// FP32, FP16 or BF16.
+class Weights {
+ public:
+  Weights(const Safetensors* file, std::string tower, ThreadPool* pool)
+      : file_(file), tower_(std::move(tower)), pool_(pool) {}
+
+  // The same file outside of the tower ("visual_projection.weight").
+  Weights Outside() const { return {file_, "", pool_}; }
+
+  // Dimensions of size 1 in front are ignored on both sides: [1, 1, 768] is [768].
+  Result<StoredTensor> Find(std::string_view name, std::initializer_list<std::int64_t> shape) const;
+
+  Result<std::vector<float>> Vector(std::string_view name,
+                                    std::initializer_list<std::int64_t> shape) const;
+  Result<Norm> ReadNorm(std::string_view name, std::int64_t width) const;
+  // NAME.weight [outputs, inputs] and, when asked for, NAME.bias [outputs].
+  Result<Linear> ReadLinear(std::string_view name, std::int64_t outputs, std::int64_t inputs,
+                            bool with_bias = true) const;
+  // Several linears of the same input as one, their outputs one after the other.
+  Result<Linear> ReadFused(std::initializer_list<std::string> names, std::int64_t outputs_each,
+                           std::int64_t inputs) const;
+
+  ThreadPool* pool() const { return pool_; }
+
+ private:
+  const TensorView* Lookup(std::string_view name) const;
+
+  const Safetensors* file_;
+  std::string tower_;
+  ThreadPool* pool_;
+};
+
+}  // namespace espy::encoders
+
+#endif  // ESPY_ENCODERS_WEIGHTS_H_

@@ -1,8 +1,13 @@
 #include "imaging/header_probe.h"
 
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 #include "base/status_macros.h"
 #include "imaging/byte_reader.h"
@@ -80,6 +85,60 @@ Status ProbeTiff(std::string_view bytes, const ImageLimits& limits) {
   return Status::Ok();
 }
 
+// The value of an attribute in a start tag, without its quotes.
+std::string_view Attribute(std::string_view tag, std::string_view name) {
+  constexpr std::string_view kSpaces = " \t\r\n";
+  for (std::size_t at = tag.find(name); at != std::string_view::npos; at = tag.find(name, at + 1)) {
+    if (at == 0 || kSpaces.find(tag[at - 1]) == std::string_view::npos) continue;
+    std::size_t value = tag.find_first_not_of(kSpaces, at + name.size());
+    if (value == std::string_view::npos || tag[value] != '=') continue;
+    value = tag.find_first_not_of(kSpaces, value + 1);
+    if (value == std::string_view::npos || (tag[value] != '"' && tag[value] != '\'')) continue;
+    const std::size_t end = tag.find(tag[value], value + 1);
+    if (end == std::string_view::npos) return {};
+    return tag.substr(value + 1, end - value - 1);
+  }
+  return {};
+}
+
+// A CSS length in pixels, at 96 to the inch; nothing for one that depends on where the picture is
+// shown.
+std::optional<double> Pixels(std::string_view length) {
+  double value = 0;
+  const char* const end = length.data() + length.size();
+  const auto [after, error] = std::from_chars(length.data(), end, value);
+  if (error == std::errc::result_out_of_range) return std::numeric_limits<double>::infinity();
+  if (error != std::errc()) return std::nullopt;
+  const std::string_view unit(after, static_cast<std::size_t>(end - after));
+  const struct {
+    std::string_view name;
+    double pixels;
+  } units[] = {{"", 1},    {"px", 1},         {"pt", 96.0 / 72}, {"pc", 16},
+               {"in", 96}, {"cm", 96 / 2.54}, {"mm", 9.6 / 2.54}};
+  for (const auto& known : units) {
+    if (unit == known.name) return value * known.pixels;
+  }
+  return std::nullopt;
+}
+
+// libvips draws a size beyond its own bounds as one pixel, which would hide that the picture is
+// refused for its size.
+Status ProbeSvg(std::string_view bytes, const ImageLimits& limits) {
+  const std::size_t begin = bytes.find("<svg");
+  if (begin == std::string_view::npos) return Status::Ok();
+  const std::string_view tag = bytes.substr(begin, bytes.substr(begin).find('>'));
+  for (const std::string_view name : {"width", "height"}) {
+    const auto pixels = Pixels(Attribute(tag, name));
+    if (pixels && *pixels > limits.max_side) {
+      return Status::ResourceExhausted("the picture's " + std::string(name) + " is " +
+                                       std::string(Attribute(tag, name)).substr(0, 40) +
+                                       ", and a side may have " + std::to_string(limits.max_side) +
+                                       " pixels");
+    }
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Status ProbeHeader(std::string_view bytes, Format format, const ImageLimits& limits) {
@@ -92,6 +151,8 @@ Status ProbeHeader(std::string_view bytes, Format format, const ImageLimits& lim
       return ProbeWebp(bytes, limits);
     case Format::kTiff:
       return ProbeTiff(bytes, limits);
+    case Format::kSvg:
+      return ProbeSvg(bytes, limits);
     default:
       return Status::Ok();
   }

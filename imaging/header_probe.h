@@ -11,9 +11,9 @@
 
 namespace espy::imaging {
 
-// Checks the size in a PNG, GIF, WebP or TIFF header against the limits, and a TIFF's tiles and
-// samples too. Formats that it does not read pass: their decoders' own headers are checked. What is
-// missing or cut short is Corruption.
+// Checks the size in a PNG, GIF, WebP, TIFF or SVG header against the limits, and a TIFF's tiles
+// and samples too. Formats that it does not read pass: their decoders' own headers are checked.
+// What is missing or cut short is Corruption.
 Status ProbeHeader(std::string_view bytes, Format format, const ImageLimits& limits);
 
 }  // namespace espy::imaging

@@ -101,6 +101,27 @@ ResizePasses ChoosePasses() {
   return {HorizontalPlain, VerticalPlain};
 }
 
+namespace {
+
+// Rows or columns of the input that the taps reach.
+Taps::Span Reach(const Taps& taps) {
+  std::int32_t first = taps.spans.front().first;
+  std::int32_t end = first;
+  for (const Taps::Span& span : taps.spans) {
+    first = std::min(first, span.first);
+    end = std::max(end, span.first + span.count);
+  }
+  return {first, end - first};
+}
+
+}  // namespace
+
+bool VerticalFirst(std::int32_t width, std::int32_t height, std::int32_t out_width,
+                   std::int32_t out_height) {
+  return out_height < height &&
+         std::int64_t{height} - out_height > 2 * (std::int64_t{width} - out_width);
+}
+
 Image ResizeBy(const ResizePasses& passes, const Image& in, std::int32_t out_width,
                std::int32_t out_height, const Window& window, Filter filter) {
   Image out;
@@ -108,39 +129,36 @@ Image ResizeBy(const ResizePasses& passes, const Image& in, std::int32_t out_wid
   out.height = window.height;
   out.pixels.resize(static_cast<std::size_t>(window.width) * window.height * 3);
 
-  // The horizontal pass runs over the rows that the vertical one will read, no more.
+  // A side that keeps its size has one tap of weight 1 for each position; Pillow leaves such a pass
+  // out.
+  const bool skip_horizontal = out_width == in.width && window.width == in.width;
+  const bool skip_vertical = out_height == in.height && window.height == in.height;
+  const Taps horizontal = MakeTaps(in.width, out_width, window.x, window.width, filter);
   Taps vertical = MakeTaps(in.height, out_height, window.y, window.height, filter);
-  std::int32_t first_row = in.height;
-  std::int32_t end_row = 0;
-  for (const Taps::Span& span : vertical.spans) {
-    first_row = std::min(first_row, span.first);
-    end_row = std::max(end_row, span.first + span.count);
+  const std::size_t in_row = static_cast<std::size_t>(in.width) * 3;
+  if (skip_horizontal) {
+    passes.vertical(in.pixels.data(), static_cast<std::int64_t>(in_row), vertical,
+                    out.pixels.data());
+    return out;
   }
-  if (out_height == in.height) {
-    first_row = window.y;
-    end_row = window.y + window.height;
+  if (skip_vertical) {
+    passes.horizontal(in.pixels.data(), in.height, in.width, horizontal, out.pixels.data());
+    return out;
   }
-  for (Taps::Span& span : vertical.spans) span.first -= first_row;
-  const std::int32_t rows = end_row - first_row;
-  const std::int64_t row_bytes = std::int64_t{window.width} * 3;
-  const std::uint8_t* top = in.pixels.data() + static_cast<std::size_t>(first_row) * in.width * 3;
-
-  // Where a side keeps its size the pass would copy; Pillow leaves it out, and so must we to save
-  // its time.
   std::vector<std::uint8_t> middle;
-  const std::uint8_t* source = top;
-  const bool whole_rows = out_width == in.width && window.width == in.width;
-  if (!whole_rows) {
-    middle.resize(static_cast<std::size_t>(rows) * window.width * 3);
-    const Taps horizontal = MakeTaps(in.width, out_width, window.x, window.width, filter);
-    passes.horizontal(top, rows, in.width, horizontal, middle.data());
-    source = middle.data();
+  if (VerticalFirst(in.width, in.height, out_width, out_height)) {
+    middle.resize(in_row * window.height);
+    passes.vertical(in.pixels.data(), static_cast<std::int64_t>(in_row), vertical, middle.data());
+    passes.horizontal(middle.data(), window.height, in.width, horizontal, out.pixels.data());
+    return out;
   }
-  if (out_height == in.height) {
-    std::copy_n(source, out.pixels.size(), out.pixels.begin());
-  } else {
-    passes.vertical(source, row_bytes, vertical, out.pixels.data());
-  }
+  // The horizontal pass runs over the rows that the vertical one will read, no more.
+  const Taps::Span rows = Reach(vertical);
+  for (Taps::Span& span : vertical.spans) span.first -= rows.first;
+  middle.resize(static_cast<std::size_t>(rows.count) * window.width * 3);
+  passes.horizontal(in.pixels.data() + static_cast<std::size_t>(rows.first) * in_row, rows.count,
+                    in.width, horizontal, middle.data());
+  passes.vertical(middle.data(), std::int64_t{window.width} * 3, vertical, out.pixels.data());
   return out;
 }
 

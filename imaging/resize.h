@@ -13,9 +13,10 @@ enum class Filter {
   kBicubic
 };  // with antialiasing: the support grows with the reduction
 
-// Pillow's algorithm (src/libImaging/Resample.c): two passes, horizontal then vertical,
-// coefficients in fixed point of 22 bits, each pass rounded and clamped to 8 bits. width and height
-// at least 1.
+// Pillow's algorithm (src/libImaging/Resample.c, version 13): two passes, coefficients in fixed
+// point of 22 bits, each pass rounded and clamped to 8 bits; the horizontal pass first, unless far
+// more rows than columns are to go. Earlier versions always begin horizontally, which differs by a
+// level here and there in such tall pictures. width and height at least 1. Any thread.
 Image Resize(const Image& in, std::int32_t width, std::int32_t height, Filter filter);
 
 // The part of Resize(in, width, height, filter) that starts at (x, y) and has crop_width x

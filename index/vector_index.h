@@ -1,8 +1,9 @@
-// The searchable form of one space's vectors: sealed FAISS segments and a growing exact one. Derived from storage and
-// always rebuildable; knows neither pictures nor RocksDB.
+// The searchable form of one space's vectors: sealed FAISS segments and a growing exact one.
+// Derived from storage and always rebuildable; knows neither pictures nor RocksDB.
 //
-// Threads: one writer at a time (Add, Remove, Publish); any number of searches beside it, each on a View, which never
-// changes; sealing and merging run on the caller's background thread (Maintain) beside both.
+// Threads: one writer at a time (Add, Remove, Publish); any number of searches beside it, each on a
+// View, which never changes; sealing and merging run on the caller's background thread (Maintain)
+// beside both.
 #ifndef ESPY_INDEX_VECTOR_INDEX_H_
 #define ESPY_INDEX_VECTOR_INDEX_H_
 
@@ -26,17 +27,18 @@ struct Candidate {
 
 struct IndexOptions {
   std::int64_t dimension = 0;
-  std::int64_t seal_rows = 20'000;   // the growing segment is sealed at this many rows
-  std::int64_t hnsw_rows = 20'000;   // a sealed segment of at least this many rows gets an HNSW graph, a smaller one is searched exactly
+  std::int64_t seal_rows = 20'000;  // the growing segment is sealed at this many rows
+  std::int64_t hnsw_rows = 20'000;  // a sealed segment of at least this many rows gets an HNSW
+                                    // graph, a smaller one is searched exactly
   int hnsw_m = 32;
   int hnsw_ef_construction = 200;
-  double merge_dead_share = 0.2;     // a sealed segment with more dead rows than this is rewritten
-  int merge_fan_in = 8;              // this many segments of like size are merged to one
-  int threads = 0;                   // for building; 0: one for each core
+  double merge_dead_share = 0.2;  // a sealed segment with more dead rows than this is rewritten
+  int merge_fan_in = 8;           // this many segments of like size are merged to one
+  int threads = 0;                // for building; 0: one for each core
 };
 
-// Where segments are kept: implemented by the engine over storage. Chunks are at most 4 MiB; integrity is checked before
-// bytes come back.
+// Where segments are kept: implemented by the engine over storage. Chunks are at most 4 MiB;
+// integrity is checked before bytes come back.
 class SegmentStore {
  public:
   virtual ~SegmentStore() = default;
@@ -62,11 +64,12 @@ class View {
   virtual ~View() = default;
   virtual std::uint64_t seq() const = 0;
   virtual std::int64_t live_rows() const = 0;
-  // The k best, best first, equal scores by id. Scores come from the FP16-stored vectors in FP32 by one routine, so that
-  // they have the same bits whatever segment holds a row. Fewer than k only when fewer rows are alive and allowed.
+  // The k best, best first, equal scores by id. Scores come from the FP16-stored vectors in FP32 by
+  // one routine, so that they have the same bits whatever segment holds a row. Fewer than k only
+  // when fewer rows are alive and allowed.
   virtual Result<std::vector<Candidate>> Search(std::span<const float> query,
                                                 const SearchParams& params) const = 0;
-  virtual std::vector<std::uint64_t> LiveIds() const = 0;  // ascending
+  virtual std::vector<std::uint64_t> LiveIds() const = 0;          // ascending
   virtual std::string Plan(const SearchParams& params) const = 0;  // one line for people
 };
 
@@ -77,8 +80,9 @@ struct IndexStats {
 
 class VectorIndex {
  public:
-  // Loads the manifest and its segments, deletes orphans (chunks no manifest names; not when read_only). A segment that
-  // cannot be read is an error naming it; the remedy is Rebuild (start from an empty manifest and add every vector).
+  // Loads the manifest and its segments, deletes orphans (chunks no manifest names; not when
+  // read_only). A segment that cannot be read is an error naming it; the remedy is Rebuild (start
+  // from an empty manifest and add every vector).
   static Result<std::unique_ptr<VectorIndex>> Open(const IndexOptions& options, SegmentStore* store,
                                                    bool read_only = false);
   // An empty index whose first manifest write replaces whatever is stored.
@@ -88,7 +92,8 @@ class VectorIndex {
   // The log must be replayed above this number after Open.
   virtual std::uint64_t applied_seq() const = 0;
 
-  // Writer's side. An id added again replaces its earlier row. Changes are seen by views taken after Publish(seq).
+  // Writer's side. An id added again replaces its earlier row. Changes are seen by views taken
+  // after Publish(seq).
   virtual void Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) = 0;
   virtual void Remove(std::uint64_t seq, std::uint64_t id) = 0;
   virtual void Publish(std::uint64_t seq) = 0;
@@ -97,8 +102,9 @@ class VectorIndex {
 
   // True when Maintain has something to do.
   virtual bool NeedsMaintenance() const = 0;
-  // Seals a full growing segment, merges; writes segments and the manifest. `everything`: seal what there is and rewrite
-  // every segment with dead rows (compact). Returns Cancelled soon after `stop` is requested, with nothing half-done.
+  // Seals a full growing segment, merges; writes segments and the manifest. `everything`: seal what
+  // there is and rewrite every segment with dead rows (compact). Returns Cancelled soon after
+  // `stop` is requested, with nothing half-done.
   virtual Status Maintain(bool everything, std::stop_token stop) = 0;
 
   virtual IndexStats stats() const = 0;

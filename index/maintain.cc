@@ -1,0 +1,275 @@
+// Sealing and merging are one operation: the live rows of some segments are written anew as one
+// sealed segment, and the manifest that names it in their stead is the switch. Before that write,
+// storage holds chunks that no manifest names; after it, chunks that no manifest names any more.
+// Either kind is deleted when the index is next opened.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/logging.h"
+#include "base/status_macros.h"
+#include "base/thread_pool.h"
+#include "index/segmented_index.h"
+
+namespace espy::index {
+
+std::vector<std::shared_ptr<Segment>> SegmentedIndex::ReadyFrozen() const {
+  std::vector<SegmentPtr> ready;
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->sealed()) continue;
+    if (!IsReady(*segment)) break;  // a later one must not be sealed before it
+    ready.push_back(segment);
+  }
+  return ready;
+}
+
+std::vector<SegmentedIndex::Job> SegmentedIndex::PlanJobs(bool everything) const {
+  std::vector<Job> jobs;
+  // Frozen segments, several at once when they have piled up (a rebuild): one build instead of a
+  // build and a merge.
+  const std::int64_t most = options_.seal_rows * std::max(options_.merge_fan_in, 1);
+  Job frozen;
+  std::int64_t rows = 0;
+  for (const SegmentPtr& segment : ReadyFrozen()) {
+    if (!frozen.empty() && rows + LiveRows(*segment) > most) {
+      jobs.push_back(std::exchange(frozen, {}));
+      rows = 0;
+    }
+    rows += LiveRows(*segment);
+    frozen.push_back(segment);
+  }
+  if (everything) {
+    // Small sealed segments go with the last frozen ones, so that compacting leaves one small
+    // segment at most.
+    Job small = std::move(frozen);
+    for (const SegmentPtr& segment : segments_) {
+      if (!segment->sealed()) continue;
+      if (LiveRows(*segment) < options_.seal_rows) {
+        small.push_back(segment);
+      } else if (segment->dead_rows() > 0) {
+        jobs.push_back({segment});
+      }
+    }
+    const bool nothing_to_gain =
+        small.size() == 1 && small[0]->sealed() && small[0]->dead_rows() == 0;
+    if (!small.empty() && !nothing_to_gain) jobs.push_back(std::move(small));
+    return jobs;
+  }
+  if (!frozen.empty()) jobs.push_back(std::move(frozen));
+
+  // Segments with too many dead, then groups of like size: sizes within a factor of the fan-in
+  // share a class, so a row is rewritten once for each class it climbs.
+  std::map<int, Job> classes;
+  const std::int64_t fan_in = std::max(options_.merge_fan_in, 2);
+  for (const SegmentPtr& segment : segments_) {
+    if (!segment->sealed()) continue;
+    const auto dead = static_cast<double>(segment->dead_rows());
+    if (dead > options_.merge_dead_share * static_cast<double>(segment->rows())) {
+      jobs.push_back({segment});
+      continue;
+    }
+    int size_class = 0;
+    for (std::int64_t n = LiveRows(*segment); n >= fan_in; n /= fan_in) ++size_class;
+    Job& group = classes[size_class];
+    group.push_back(segment);
+    if (static_cast<std::int64_t>(group.size()) == fan_in) jobs.push_back(std::exchange(group, {}));
+  }
+  return jobs;
+}
+
+bool SegmentedIndex::NeedsMaintenance() const {
+  if (read_only_) return false;
+  std::lock_guard lock(write_mutex_);
+  return !PlanJobs(false).empty();
+}
+
+Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) {
+  if (read_only_) {
+    return Status::InvalidArgument(
+        "the index is open for reading only; open the library for writing");
+  }
+  std::lock_guard maintaining(maintain_mutex_);
+  ESPY_RETURN_IF_ERROR(ChooseNextSegment());
+  bool freeze = everything;
+  // A merge may make room for the next, so plan until nothing is left; compacting does its one
+  // plan.
+  for (bool again = true; again;) {
+    std::vector<Job> jobs;
+    {
+      std::lock_guard lock(write_mutex_);
+      if (std::exchange(freeze, false) && growing_->rows() > 0) {
+        growing_->covers_seq = published_seq_;
+        FreezeGrowing();
+      }
+      jobs = PlanJobs(everything);
+    }
+    for (const Job& job : jobs) ESPY_RETURN_IF_ERROR(Run(job, stop));
+    again = !everything && !jobs.empty();
+  }
+  if (!everything) return Status::Ok();
+
+  // With nothing left in memory, all that was published is in the segments: the log before it need
+  // not be replayed.
+  std::vector<SegmentPtr> sealed;
+  std::uint64_t applied = 0;
+  {
+    std::lock_guard lock(write_mutex_);
+    const bool settled = !dirty_ && growing_->rows() == 0 &&
+                         std::all_of(segments_.begin(), segments_.end(),
+                                     [](const SegmentPtr& s) { return s->sealed(); });
+    if (!settled || (applied_seq_ == published_seq_ && !replaces_stored_)) return Status::Ok();
+    sealed = segments_;
+    applied = published_seq_;
+  }
+  ESPY_RETURN_IF_ERROR(WriteManifest(sealed, applied));
+  std::lock_guard lock(write_mutex_);
+  applied_seq_ = applied;
+  return Status::Ok();
+}
+
+Status SegmentedIndex::Run(const Job& job, std::stop_token stop) {
+  if (stop.stop_requested()) return Status::Cancelled("maintaining the index: stopped");
+  std::uint64_t seq = 0, applied = 0;
+  std::vector<SegmentPtr> sealed;  // after this job
+  {
+    std::lock_guard lock(write_mutex_);
+    seq = published_seq_;
+    applied = applied_seq_;
+    for (const SegmentPtr& segment : segments_) {
+      const bool taken = std::find(job.begin(), job.end(), segment) != job.end();
+      if (segment->sealed() && !taken) sealed.push_back(segment);
+      // Frozen segments are sealed oldest first, so all changes up to this number are then in
+      // sealed ones.
+      if (!segment->sealed() && taken) applied = std::max(applied, segment->covers_seq);
+    }
+  }
+  std::vector<Origin> origins;
+  ESPY_ASSIGN_OR_RETURN(const SegmentPtr output, BuildOutput(job, seq, &origins, stop));
+  if (output != nullptr) {
+    output->number = next_segment_++;
+    const Status written = WriteSegment(output.get(), store_, stop);
+    if (!written.ok()) {
+      DeleteStored({output->number});
+      return written;
+    }
+    sealed.push_back(output);
+  }
+  // After a failed write nobody knows whether storage has the old manifest or the new one, so
+  // neither's chunks are touched; the next opening sees which it is.
+  ESPY_RETURN_IF_ERROR(WriteManifest(sealed, applied));
+  std::vector<std::uint64_t> replaced;
+  for (const SegmentPtr& segment : job) {
+    if (segment->sealed()) replaced.push_back(segment->number);
+  }
+  SwapIn(job, output, origins, applied);
+  DeleteStored(replaced);
+  return Status::Ok();
+}
+
+Result<std::shared_ptr<Segment>> SegmentedIndex::BuildOutput(const Job& job, std::uint64_t seq,
+                                                             std::vector<Origin>* origins,
+                                                             std::stop_token stop) const {
+  // Rows dead at `seq` are seen by no later view. A row that dies from now on is kept, and dies in
+  // the output too.
+  for (const SegmentPtr& segment : job) {
+    for (std::int64_t row = 0; row < segment->rows(); ++row) {
+      if (segment->AliveAt(row, seq)) origins->push_back({segment.get(), row});
+    }
+  }
+  if (origins->empty()) return SegmentPtr();
+  std::sort(origins->begin(), origins->end(), [](const Origin& a, const Origin& b) {
+    return a.segment->Id(a.row) < b.segment->Id(b.row);
+  });
+  const auto rows = static_cast<std::int64_t>(origins->size());
+  SegmentPtr output = Segment::Sealed(options_.dimension, rows);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const Origin& origin = (*origins)[i];
+    output->sealed_ids()[i] = origin.segment->Id(origin.row);
+    const std::uint16_t* from = origin.segment->Row(origin.row);
+    std::copy(from, from + output->padded(), output->sealed_row(i));
+  }
+  if (rows >= options_.hnsw_rows) {
+    const HnswBuildOptions build{options_.hnsw_m, options_.hnsw_ef_construction,
+                                 options_.threads > 0 ? options_.threads : CoreCount()};
+    ESPY_ASSIGN_OR_RETURN(auto graph, BuildHnsw(output->half_rows(), build, stop));
+    output->set_graph(std::move(graph));
+  }
+  return output;
+}
+
+Status SegmentedIndex::WriteManifest(const std::vector<SegmentPtr>& sealed,
+                                     std::uint64_t applied_seq) {
+  Manifest manifest;
+  manifest.dimension = options_.dimension;
+  manifest.applied_seq = applied_seq;
+  manifest.next_segment = next_segment_;
+  manifest.faiss_version = FaissVersion();
+  for (const SegmentPtr& segment : sealed) {
+    ManifestEntry entry;
+    entry.number = segment->number;
+    entry.rows = static_cast<std::uint64_t>(segment->rows());
+    entry.chunks = segment->chunks;
+    entry.bytes = segment->stored_bytes;
+    entry.crc = segment->crc;
+    entry.has_graph = segment->graph() != nullptr;
+    // applied_seq was published, and rows die only at later numbers: this reads what no writer
+    // changes.
+    for (std::int64_t row = 0; row < segment->rows(); ++row) {
+      if (!segment->AliveAt(row, applied_seq))
+        entry.dead.push_back(static_cast<std::uint32_t>(row));
+    }
+    manifest.segments.push_back(std::move(entry));
+  }
+  ESPY_RETURN_IF_ERROR(store_->WriteManifest(EncodeManifest(manifest)));
+  if (std::exchange(replaces_stored_, false)) SweepOrphans(sealed);
+  return Status::Ok();
+}
+
+void SegmentedIndex::SwapIn(const Job& job, const SegmentPtr& output,
+                            const std::vector<Origin>& origins, std::uint64_t applied_seq) {
+  std::lock_guard lock(write_mutex_);
+  for (std::size_t i = 0; i < origins.size(); ++i) {
+    const std::uint64_t died = origins[i].segment->DiedAt(origins[i].row);
+    if (died != kAlive) output->Kill(static_cast<std::int64_t>(i), died);
+  }
+  std::erase_if(segments_, [&](const SegmentPtr& segment) {
+    return std::find(job.begin(), job.end(), segment) != job.end();
+  });
+  if (output != nullptr) segments_.insert(segments_.begin(), output);  // before the frozen ones
+  applied_seq_ = applied_seq;
+  RebuildView();
+}
+
+Status SegmentedIndex::ChooseNextSegment() {
+  // Above everything stored, also above what a lost manifest may have named and what could not be
+  // deleted.
+  ESPY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> stored, store_->ListSegments());
+  for (const std::uint64_t number : stored) next_segment_ = std::max(next_segment_, number + 1);
+  return Status::Ok();
+}
+
+void SegmentedIndex::DeleteStored(const std::vector<std::uint64_t>& numbers) {
+  for (const std::uint64_t number : numbers) {
+    if (const Status deleted = store_->DeleteSegment(number); !deleted.ok()) {
+      Log(LogLevel::kWarning,
+          "deleting segment " + std::to_string(number) + ": " + deleted.message());
+    }
+  }
+}
+
+void SegmentedIndex::SweepOrphans(const std::vector<SegmentPtr>& kept) {
+  const Result<std::vector<std::uint64_t>> stored = store_->ListSegments();
+  if (!stored.ok()) {
+    Log(LogLevel::kWarning, "listing segments: " + stored.status().message());
+    return;
+  }
+  std::vector<std::uint64_t> orphans;
+  for (const std::uint64_t number : *stored) {
+    const bool named = std::any_of(kept.begin(), kept.end(),
+                                   [&](const SegmentPtr& s) { return s->number == number; });
+    if (!named) orphans.push_back(number);
+  }
+  DeleteStored(orphans);
+}
+
+}  // namespace espy::index

@@ -1,0 +1,111 @@
+// Rows of one space in memory: ids, half-precision vectors, and for each row the sequence number at
+// which it died.
+//
+// Rows are only ever appended, and their bytes never change; a death is one atomic store. A reader
+// that knows how many rows were published and its own sequence number therefore sees a state that
+// does not change, without copying anything. A growing segment fills block after block; a sealed
+// one is a single block sorted by id, perhaps with a graph.
+#ifndef ESPY_INDEX_SEGMENT_H_
+#define ESPY_INDEX_SEGMENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "index/hnsw_graph.h"
+
+namespace espy::index {
+
+inline constexpr std::uint64_t kAlive = UINT64_MAX;
+
+class Segment {
+ public:
+  // A growing segment has room for `capacity` rows in blocks; a sealed one is one block of as many
+  // rows.
+  static std::shared_ptr<Segment> Growing(std::int64_t dimension, std::int64_t capacity);
+  static std::shared_ptr<Segment> Sealed(std::int64_t dimension, std::int64_t rows);
+
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  std::int64_t dimension() const { return dimension_; }
+  std::int64_t padded() const { return padded_; }
+  std::int64_t block_rows() const { return block_rows_; }
+  bool sealed() const { return sealed_; }
+
+  // Rows that are there for readers who were told so by a publication.
+  std::uint64_t Id(std::int64_t row) const { return BlockOf(row).ids[row % block_rows_]; }
+  const std::uint16_t* Row(std::int64_t row) const {
+    return BlockOf(row).half.get() + row % block_rows_ * padded_;
+  }
+  // The row is alive for a reader at `seq`.
+  bool AliveAt(std::int64_t row, std::uint64_t seq) const { return DiedAt(row) > seq; }
+  std::uint64_t DiedAt(std::int64_t row) const {
+    return BlockOf(row).died[row % block_rows_].load(std::memory_order_acquire);
+  }
+
+  // Writer's side: one thread at a time.
+  std::int64_t rows() const { return rows_; }
+  std::int64_t capacity() const { return capacity_; }
+  bool full() const { return rows_ == capacity_; }
+  std::int64_t dead_rows() const { return dead_.load(std::memory_order_relaxed); }
+  void Append(std::uint64_t id, std::span<const std::uint16_t> half);
+  // The row of `id` that is alive now, -1 when there is none.
+  std::int64_t FindAlive(std::uint64_t id) const;
+  void Kill(std::int64_t row, std::uint64_t seq);
+
+  // The row of `id` in a sealed segment, -1 when there is none. Any thread.
+  std::int64_t FindSorted(std::uint64_t id) const;
+
+  // Sealed: filled by whoever makes it, before anyone else sees it.
+  std::uint64_t* sealed_ids() { return blocks_[0].ids.get(); }
+  std::span<const std::uint64_t> sorted_ids() const {
+    return {blocks_[0].ids.get(), static_cast<std::size_t>(rows_)};
+  }
+  std::uint16_t* sealed_row(std::int64_t row) { return blocks_[0].half.get() + row * padded_; }
+  HalfRows half_rows() const { return {blocks_[0].half.get(), rows_, padded_}; }
+  void set_graph(std::unique_ptr<HnswGraph> graph) { graph_ = std::move(graph); }
+  const HnswGraph* graph() const { return graph_.get(); }
+  std::uint64_t number = 0;        // in storage
+  std::uint32_t chunks = 0;        // in storage
+  std::uint64_t stored_bytes = 0;  // in storage
+  std::uint32_t crc = 0;           // of all its bytes in storage
+
+  // Growing: every change up to this number is in this segment or an older one; set when it is
+  // frozen.
+  std::uint64_t covers_seq = 0;
+  // How many rows the last publication showed. Guarded by the index's write lock.
+  std::int64_t published_rows = 0;
+
+  std::uint64_t MemoryBytes() const;
+
+ private:
+  struct FreeDeleter {
+    void operator()(void* p) const { std::free(p); }
+  };
+  struct Block {
+    std::unique_ptr<std::uint64_t[]> ids;
+    std::unique_ptr<std::uint16_t[], FreeDeleter> half;  // 64-byte aligned
+    std::unique_ptr<std::atomic<std::uint64_t>[]> died;
+  };
+
+  Segment(std::int64_t dimension, std::int64_t capacity, std::int64_t block_rows, bool sealed);
+  const Block& BlockOf(std::int64_t row) const { return blocks_[row / block_rows_]; }
+  void Allocate(Block* block) const;
+
+  const std::int64_t dimension_, padded_, capacity_, block_rows_;
+  const bool sealed_;
+  const std::unique_ptr<Block[]> blocks_;  // a reader touches only blocks of published rows
+  std::int64_t rows_ = 0;
+  std::atomic<std::int64_t> dead_{0};
+  std::unordered_map<std::uint64_t, std::int64_t> newest_;  // growing: the last row of each id
+  std::unique_ptr<HnswGraph> graph_;
+};
+
+}  // namespace espy::index
+
+#endif  // ESPY_INDEX_SEGMENT_H_

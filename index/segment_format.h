@@ -1,0 +1,58 @@
+// A sealed segment and the manifest as bytes; docs/FORMATS.md draws them. Chunks come back from
+// storage only when their checksum holds, and here every number is checked again before it is used
+// to allocate or to index.
+#ifndef ESPY_INDEX_SEGMENT_FORMAT_H_
+#define ESPY_INDEX_SEGMENT_FORMAT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espy/status.h"
+#include "index/segment.h"
+#include "index/vector_index.h"
+
+namespace espy::index {
+
+inline constexpr std::size_t kChunkBytes = 4u << 20;
+
+struct ManifestEntry {
+  std::uint64_t number = 0;
+  std::uint64_t rows = 0;
+  std::uint32_t chunks = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t crc = 0;  // CRC-32C of all bytes
+  bool has_graph = false;
+  std::vector<std::uint32_t> dead;  // rows dead at applied_seq, ascending
+  friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
+};
+
+struct Manifest {
+  std::int64_t dimension = 0;
+  std::uint64_t applied_seq = 0;
+  std::uint64_t next_segment = 1;
+  std::string faiss_version;  // that built the newest graph: for people
+  std::vector<ManifestEntry> segments;
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+std::string EncodeManifest(const Manifest& manifest);
+Result<Manifest> ParseManifest(std::string_view bytes);
+
+// Writes all chunks of a sealed segment under segment->number and fills in its chunks, bytes and
+// crc.
+Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop);
+
+// Gives the bytes of chunk i of the segment.
+using ReadChunkFn = std::function<Result<std::string>(std::uint32_t)>;
+// Everything in the entry is compared with what is read. `entry.dead` is not applied.
+Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::int64_t dimension,
+                                             const ReadChunkFn& read_chunk);
+
+}  // namespace espy::index
+
+#endif  // ESPY_INDEX_SEGMENT_FORMAT_H_

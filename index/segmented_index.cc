@@ -1,0 +1,176 @@
+#include "index/segmented_index.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+
+namespace espy::index {
+
+Result<std::unique_ptr<VectorIndex>> VectorIndex::Open(const IndexOptions& options,
+                                                       SegmentStore* store, bool read_only) {
+  auto index = std::make_unique<SegmentedIndex>(options, store, read_only);
+  try {
+    ESPY_RETURN_IF_ERROR(index->Load());
+  } catch (const std::bad_alloc&) {
+    return Status::ResourceExhausted("opening the index: not enough memory for its segments");
+  }
+  return std::unique_ptr<VectorIndex>(std::move(index));
+}
+
+std::unique_ptr<VectorIndex> VectorIndex::Empty(const IndexOptions& options, SegmentStore* store) {
+  auto index = std::make_unique<SegmentedIndex>(options, store, false);
+  index->replaces_stored_ = true;
+  return index;
+}
+
+SegmentedIndex::SegmentedIndex(const IndexOptions& options, SegmentStore* store, bool read_only)
+    : options_(options), store_(store), read_only_(read_only) {
+  ESPY_CHECK(options.dimension > 0 && options.seal_rows > 0,
+             "an index has a dimension and a size to seal at");
+  growing_ = Segment::Growing(options_.dimension, options_.seal_rows);
+  RebuildView();
+}
+
+Status SegmentedIndex::Load() {
+  const Result<std::string> bytes = store_->ReadManifest();
+  if (!bytes.ok()) {
+    if (bytes.status().code() != StatusCode::kNotFound) return bytes.status();
+    if (!read_only_) SweepOrphans({});
+    return Status::Ok();
+  }
+  ESPY_ASSIGN_OR_RETURN(const Manifest manifest, ParseManifest(*bytes));
+  if (manifest.dimension != options_.dimension) {
+    return Status::Corruption("the index has dimension " + std::to_string(manifest.dimension) +
+                              ", and its space " + std::to_string(options_.dimension) +
+                              "; run `espy rebuild`");
+  }
+  std::vector<SegmentPtr> segments;
+  std::int64_t live = 0;
+  for (const ManifestEntry& entry : manifest.segments) {
+    Result<SegmentPtr> segment = ReadSegment(entry, options_.dimension, [&](std::uint32_t chunk) {
+      return store_->ReadChunk(entry.number, chunk);
+    });
+    if (!segment.ok()) {
+      // A chunk that is not there contradicts the manifest.
+      const StatusCode code = segment.status().code() == StatusCode::kNotFound
+                                  ? StatusCode::kCorruption
+                                  : segment.status().code();
+      return Status(code, "segment " + std::to_string(entry.number) + " of the index: " +
+                              segment.status().message() + "; run `espy rebuild`");
+    }
+    for (const std::uint32_t row : entry.dead) (*segment)->Kill(row, manifest.applied_seq);
+    live += LiveRows(**segment);
+    segments.push_back(std::move(segment).value());
+  }
+  {
+    std::lock_guard lock(write_mutex_);
+    segments_ = segments;
+    live_ = published_live_ = live;
+    applied_seq_ = published_seq_ = manifest.applied_seq;
+    RebuildView();
+  }
+  std::lock_guard lock(maintain_mutex_);
+  next_segment_ = manifest.next_segment;
+  if (!read_only_) SweepOrphans(segments);
+  return Status::Ok();
+}
+
+std::uint64_t SegmentedIndex::applied_seq() const {
+  std::lock_guard lock(write_mutex_);
+  return applied_seq_;
+}
+
+void SegmentedIndex::Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) {
+  ESPY_CHECK(static_cast<std::int64_t>(half.size()) == options_.dimension,
+             "a vector has the dimension of its space");
+  std::lock_guard lock(write_mutex_);
+  Kill(seq, id);
+  if (growing_->full()) {
+    // In the midst of what is not published yet: only what was published is known to be complete.
+    growing_->covers_seq = published_seq_;
+    FreezeGrowing();
+  }
+  growing_->Append(id, half);
+  ++live_;
+  dirty_ = true;
+}
+
+void SegmentedIndex::Remove(std::uint64_t seq, std::uint64_t id) {
+  std::lock_guard lock(write_mutex_);
+  Kill(seq, id);
+  dirty_ = true;
+}
+
+void SegmentedIndex::Kill(std::uint64_t seq, std::uint64_t id) {
+  // At most one row of an id is alive; the newest segments are the likeliest to hold it.
+  const auto kill_in = [&](Segment& segment) {
+    const std::int64_t row = segment.FindAlive(id);
+    if (row < 0) return false;
+    segment.Kill(row, seq);
+    --live_;
+    return true;
+  };
+  if (kill_in(*growing_)) return;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    if (kill_in(**segment)) return;
+  }
+}
+
+void SegmentedIndex::FreezeGrowing() {
+  segments_.push_back(std::move(growing_));
+  growing_ = Segment::Growing(options_.dimension, options_.seal_rows);
+}
+
+void SegmentedIndex::Publish(std::uint64_t seq) {
+  std::lock_guard lock(write_mutex_);
+  ESPY_CHECK(seq >= published_seq_, "publications go forward");
+  published_seq_ = seq;
+  published_live_ = live_;
+  dirty_ = false;
+  for (const SegmentPtr& segment : segments_) segment->published_rows = segment->rows();
+  growing_->published_rows = growing_->rows();
+  if (growing_->full()) {
+    growing_->covers_seq = seq;
+    FreezeGrowing();
+  }
+  RebuildView();
+}
+
+void SegmentedIndex::RebuildView() {
+  std::vector<ViewPart> parts;
+  parts.reserve(segments_.size() + 1);
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->published_rows > 0) parts.push_back({segment, segment->published_rows});
+  }
+  if (growing_->published_rows > 0) parts.push_back({growing_, growing_->published_rows});
+  view_ = std::make_shared<const SegmentView>(options_.dimension, published_seq_, published_live_,
+                                              std::move(parts));
+}
+
+std::shared_ptr<const View> SegmentedIndex::TakeView() const {
+  std::lock_guard lock(write_mutex_);
+  return view_;
+}
+
+IndexStats SegmentedIndex::stats() const {
+  std::lock_guard lock(write_mutex_);
+  IndexStats stats;
+  const auto count = [&](const Segment& segment) {
+    stats.memory_bytes += segment.MemoryBytes();
+    if (segment.sealed()) {
+      ++stats.sealed_segments;
+      stats.sealed_rows += static_cast<std::uint64_t>(segment.rows());
+    } else {
+      stats.growing_rows += static_cast<std::uint64_t>(segment.rows());
+    }
+    stats.dead_rows += static_cast<std::uint64_t>(segment.dead_rows());
+  };
+  for (const SegmentPtr& segment : segments_) count(*segment);
+  count(*growing_);
+  return stats;
+}
+
+}  // namespace espy::index

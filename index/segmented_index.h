@@ -1,0 +1,96 @@
+// VectorIndex as segments: sealed ones that storage also holds, frozen ones that wait to be sealed,
+// and one growing. Writing and publishing are in segmented_index.cc, sealing and merging in
+// maintain.cc.
+#ifndef ESPY_INDEX_SEGMENTED_INDEX_H_
+#define ESPY_INDEX_SEGMENTED_INDEX_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <vector>
+
+#include "index/segment.h"
+#include "index/segment_format.h"
+#include "index/vector_index.h"
+#include "index/view.h"
+
+namespace espy::index {
+
+class SegmentedIndex final : public VectorIndex {
+ public:
+  SegmentedIndex(const IndexOptions& options, SegmentStore* store, bool read_only);
+
+  // Takes over what the manifest names; deletes what it does not (not when read_only).
+  Status Load();
+
+  std::uint64_t applied_seq() const override;
+  void Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) override;
+  void Remove(std::uint64_t seq, std::uint64_t id) override;
+  void Publish(std::uint64_t seq) override;
+  std::shared_ptr<const View> TakeView() const override;
+  bool NeedsMaintenance() const override;
+  Status Maintain(bool everything, std::stop_token stop) override;
+  IndexStats stats() const override;
+
+ private:
+  using SegmentPtr = std::shared_ptr<Segment>;
+  // Segments whose rows are written anew as one. Inputs are as segments_ has them; frozen ones
+  // oldest first.
+  using Job = std::vector<SegmentPtr>;
+  // Where each row of a job's output came from.
+  struct Origin {
+    Segment* segment = nullptr;
+    std::int64_t row = 0;
+  };
+
+  // With write_mutex_ held:
+  void Kill(std::uint64_t seq, std::uint64_t id);
+  void FreezeGrowing();
+  void RebuildView();
+  bool IsReady(const Segment& frozen) const { return frozen.published_rows == frozen.rows(); }
+  std::vector<SegmentPtr> ReadyFrozen() const;
+  std::vector<Job> PlanJobs(bool everything) const;
+  std::int64_t LiveRows(const Segment& segment) const {
+    return segment.rows() - segment.dead_rows();
+  }
+
+  // With maintain_mutex_ held:
+  Status Run(const Job& job, std::stop_token stop);
+  Result<SegmentPtr> BuildOutput(const Job& job, std::uint64_t seq, std::vector<Origin>* origins,
+                                 std::stop_token stop) const;
+  Status WriteManifest(const std::vector<SegmentPtr>& sealed, std::uint64_t applied_seq);
+  void SwapIn(const Job& job, const SegmentPtr& output, const std::vector<Origin>& origins,
+              std::uint64_t applied_seq);
+  Status ChooseNextSegment();
+  // Deleting is never an error: what stays takes space until the next opening tries again.
+  void DeleteStored(const std::vector<std::uint64_t>& numbers);
+  void SweepOrphans(const std::vector<SegmentPtr>& kept);
+
+  const IndexOptions options_;
+  SegmentStore* const store_;
+  const bool read_only_;
+
+  std::mutex maintain_mutex_;       // held through a whole Maintain; before write_mutex_
+  std::uint64_t next_segment_ = 0;  // guarded by maintain_mutex_; 0: not known yet
+  bool replaces_stored_ =
+      false;  // guarded by maintain_mutex_: the next manifest makes everything stored an orphan
+
+  mutable std::mutex write_mutex_;  // never held over I/O or a search
+  std::vector<SegmentPtr>
+      segments_;           // guarded: sealed in any order, then frozen oldest first; changes only
+                           // under maintain_mutex_ too, except that freezing appends
+  SegmentPtr growing_;     // guarded
+  std::int64_t live_ = 0;  // guarded: rows alive after the last change
+  std::int64_t published_live_ = 0;   // guarded
+  std::uint64_t published_seq_ = 0;   // guarded
+  std::uint64_t applied_seq_ = 0;     // guarded
+  bool dirty_ = false;                // guarded: changes since the last publication
+  std::shared_ptr<const View> view_;  // guarded
+
+  friend class VectorIndex;
+};
+
+}  // namespace espy::index
+
+#endif  // ESPY_INDEX_SEGMENTED_INDEX_H_

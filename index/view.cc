@@ -1,0 +1,189 @@
+#include "index/view.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "index/dot.h"
+
+namespace espy::index {
+namespace {
+
+// A walk scores about this many rows for each row of its beam (degree 64, two thirds of a row's
+// links met before), and each costs about twice what a row read in sequence costs, because it is a
+// jump in memory. Measured; see bench/.
+constexpr std::int64_t kScoredPerBeamRow = 20;
+constexpr std::int64_t kJumpCost = 2;
+constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
+
+bool IsAllowed(const SearchParams& params, std::uint64_t id) {
+  return !params.allowed.has_value() ||
+         std::binary_search(params.allowed->begin(), params.allowed->end(), id);
+}
+
+// Calls both(row) for each row of a sealed segment whose id is in `allowed`. Both are sorted; the
+// shorter leads, and looks ahead in the longer by doubling steps.
+template <class Both>
+void Intersect(std::span<const std::uint64_t> ids, std::span<const std::uint64_t> allowed,
+               const Both& both) {
+  std::size_t i = 0, j = 0;
+  const auto gallop = [](std::span<const std::uint64_t> in, std::size_t from, std::uint64_t to) {
+    std::size_t step = 1;
+    while (from + step < in.size() && in[from + step] < to) step *= 2;
+    const auto begin = in.begin() + static_cast<std::ptrdiff_t>(from + step / 2);
+    const auto end = in.begin() + static_cast<std::ptrdiff_t>(std::min(from + step + 1, in.size()));
+    return static_cast<std::size_t>(std::lower_bound(begin, end, to) - in.begin());
+  };
+  while (i < ids.size() && j < allowed.size()) {
+    if (ids[i] == allowed[j]) {
+      both(static_cast<std::int64_t>(i));
+      ++i;
+      ++j;
+    } else if (ids[i] < allowed[j]) {
+      i = gallop(ids, i, allowed[j]);
+    } else {
+      j = gallop(allowed, j, ids[i]);
+    }
+  }
+}
+
+}  // namespace
+
+SegmentView::PartPlan SegmentView::PlanPart(const ViewPart& part,
+                                            const SearchParams& params) const {
+  const Segment& segment = *part.segment;
+  const auto allowed = params.allowed.has_value()
+                           ? static_cast<std::int64_t>(params.allowed->size())
+                           : std::numeric_limits<std::int64_t>::max();
+  // Reading the allowed rows one by one beats reading all rows when they are clearly fewer.
+  const bool few_allowed = segment.sealed() && allowed <= part.rows / 4;
+  const PartPlan exact{few_allowed ? Way::kAllowedRows : Way::kRows, 0};
+  if (segment.graph() == nullptr || params.exact) return exact;
+  // The share of rows that a walk may keep: it must meet ef / share rows to fill its beam.
+  const double share =
+      std::min(1.0, params.allowed.has_value()
+                        ? static_cast<double>(allowed) /
+                              static_cast<double>(std::max<std::int64_t>(live_rows_, 1))
+                        : 1.0);
+  const double exact_cost = few_allowed ? static_cast<double>(part.rows) * share * kJumpCost
+                                        : static_cast<double>(part.rows);
+  const double ef = static_cast<double>(std::max<std::int64_t>(params.ef_search, params.k));
+  const double walk_cost = ef / std::max(share, 1e-9) * kScoredPerBeamRow * kJumpCost;
+  if (walk_cost >= exact_cost) return exact;
+  return {Way::kGraph, static_cast<std::int64_t>(exact_cost)};
+}
+
+void SegmentView::SearchRows(const ViewPart& part, const float* query, const SearchParams& params,
+                             TopK* top) const {
+  const Segment& segment = *part.segment;
+  float scores[kSliceRows];
+  for (std::int64_t begin = 0; begin < part.rows;) {
+    // A slice lies within one block, whose rows are one behind the other.
+    const std::int64_t block_end = (begin / segment.block_rows() + 1) * segment.block_rows();
+    const std::int64_t n = std::min({kSliceRows, block_end - begin, part.rows - begin});
+    DotRows(query, segment.Row(begin), n, segment.padded(), scores);
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (!top->MayEnter(scores[i]) && !std::isnan(scores[i])) continue;
+      if (!segment.AliveAt(begin + i, seq_)) continue;
+      const std::uint64_t id = segment.Id(begin + i);
+      if (IsAllowed(params, id)) top->Add(scores[i], id);
+    }
+    begin += n;
+  }
+}
+
+void SegmentView::SearchAllowedRows(const ViewPart& part, const float* query,
+                                    const SearchParams& params, TopK* top) const {
+  const Segment& segment = *part.segment;
+  Intersect(segment.sorted_ids(), *params.allowed, [&](std::int64_t row) {
+    if (!segment.AliveAt(row, seq_)) return;
+    top->Add(Dot(query, segment.Row(row), segment.padded()), segment.Id(row));
+  });
+}
+
+bool SegmentView::SearchGraph(const ViewPart& part, const PartPlan& plan, const float* query,
+                              const SearchParams& params, TopK* top) const {
+  const Segment& segment = *part.segment;
+  std::vector<HnswFound> found;
+  const bool trusted = WalkHnsw(
+      *segment.graph(), segment.half_rows(), query,
+      std::max<std::int64_t>(params.ef_search, params.k), plan.budget,
+      [&](std::int32_t row) {
+        return segment.AliveAt(row, seq_) && IsAllowed(params, segment.Id(row));
+      },
+      &found);
+  // Too few: either there are no more, which only reading them all tells, or the graph does not
+  // lead to them.
+  if (!trusted || static_cast<std::int64_t>(found.size()) < params.k) return false;
+  for (const HnswFound& row : found) top->Add(row.score, segment.Id(row.row));
+  return true;
+}
+
+Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
+                                                   const SearchParams& params) const {
+  if (static_cast<std::int64_t>(query.size()) != dimension_) {
+    return Status::InvalidArgument("the query has dimension " + std::to_string(query.size()) +
+                                   ", and the index " + std::to_string(dimension_));
+  }
+  if (params.k < 0 || params.ef_search < 1) {
+    return Status::InvalidArgument("k and ef_search must not be negative");
+  }
+  for (const float x : query) {
+    if (!std::isfinite(x))
+      return Status::InvalidArgument("the query holds a value that is no number");
+  }
+  if (params.k == 0 || live_rows_ == 0) return std::vector<Candidate>{};
+  if (params.allowed.has_value() && params.allowed->empty()) return std::vector<Candidate>{};
+  std::vector<float> padded(static_cast<std::size_t>(PaddedDimension(dimension_)), 0.0f);
+  std::copy(query.begin(), query.end(), padded.begin());
+  TopK top(params.k, live_rows_);
+  for (const ViewPart& part : parts_) {
+    const PartPlan plan = PlanPart(part, params);
+    if (plan.way == Way::kGraph && SearchGraph(part, plan, padded.data(), params, &top)) continue;
+    SearchParams exact = params;
+    exact.exact = true;
+    if (PlanPart(part, exact).way == Way::kAllowedRows) {
+      SearchAllowedRows(part, padded.data(), params, &top);
+    } else {
+      SearchRows(part, padded.data(), params, &top);
+    }
+  }
+  return top.TakeSorted();
+}
+
+std::vector<std::uint64_t> SegmentView::LiveIds() const {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(static_cast<std::size_t>(live_rows_));
+  for (const ViewPart& part : parts_) {
+    for (std::int64_t row = 0; row < part.rows; ++row) {
+      if (part.segment->AliveAt(row, seq_)) ids.push_back(part.segment->Id(row));
+    }
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+std::string SegmentView::Plan(const SearchParams& params) const {
+  std::int64_t graphs = 0, graph_rows = 0, exact = 0, exact_rows = 0;
+  for (const ViewPart& part : parts_) {
+    const bool graph = PlanPart(part, params).way == Way::kGraph;
+    ++(graph ? graphs : exact);
+    (graph ? graph_rows : exact_rows) += part.rows;
+  }
+  std::string plan;
+  if (graphs > 0) {
+    plan += "HNSW over " + std::to_string(graph_rows) + " rows in " + std::to_string(graphs) +
+            (graphs == 1 ? " segment" : " segments") + ", ef " +
+            std::to_string(std::max<std::int64_t>(params.ef_search, params.k));
+  }
+  if (exact > 0 || graphs == 0) {
+    plan += (plan.empty() ? "exact over " : "; exact over ") + std::to_string(exact_rows) +
+            " rows in " + std::to_string(exact) + (exact == 1 ? " segment" : " segments");
+  }
+  if (params.allowed.has_value()) {
+    plan += "; " + std::to_string(params.allowed->size()) + " ids allowed";
+  }
+  return plan;
+}
+
+}  // namespace espy::index

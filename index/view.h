@@ -1,0 +1,61 @@
+// What one search sees: segments, how many of their rows, and the sequence number that says which
+// of them are alive.
+#ifndef ESPY_INDEX_VIEW_H_
+#define ESPY_INDEX_VIEW_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "index/segment.h"
+#include "index/top_k.h"
+#include "index/vector_index.h"
+
+namespace espy::index {
+
+struct ViewPart {
+  std::shared_ptr<const Segment> segment;
+  std::int64_t rows = 0;
+};
+
+class SegmentView final : public View {
+ public:
+  SegmentView(std::int64_t dimension, std::uint64_t seq, std::int64_t live_rows,
+              std::vector<ViewPart> parts)
+      : dimension_(dimension), seq_(seq), live_rows_(live_rows), parts_(std::move(parts)) {}
+
+  std::uint64_t seq() const override { return seq_; }
+  std::int64_t live_rows() const override { return live_rows_; }
+  Result<std::vector<Candidate>> Search(std::span<const float> query,
+                                        const SearchParams& params) const override;
+  std::vector<std::uint64_t> LiveIds() const override;
+  std::string Plan(const SearchParams& params) const override;
+
+ private:
+  // How one part is searched: by its graph, or exactly over all rows or over the allowed ones.
+  enum class Way { kRows, kAllowedRows, kGraph };
+  struct PartPlan {
+    Way way = Way::kRows;
+    std::int64_t budget =
+        0;  // rows a graph walk may score before exact search would have been cheaper
+  };
+  PartPlan PlanPart(const ViewPart& part, const SearchParams& params) const;
+
+  void SearchRows(const ViewPart& part, const float* query, const SearchParams& params,
+                  TopK* top) const;
+  void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
+                         TopK* top) const;
+  // False when the walk gave up or found too few: the part is then searched exactly.
+  bool SearchGraph(const ViewPart& part, const PartPlan& plan, const float* query,
+                   const SearchParams& params, TopK* top) const;
+
+  const std::int64_t dimension_;
+  const std::uint64_t seq_;
+  const std::int64_t live_rows_;
+  const std::vector<ViewPart> parts_;
+};
+
+}  // namespace espy::index
+
+#endif  // ESPY_INDEX_VIEW_H_

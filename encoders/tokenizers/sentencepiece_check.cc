@@ -1,5 +1,6 @@
 #include "encoders/tokenizers/sentencepiece_check.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -82,35 +83,67 @@ bool HasValue(std::uint32_t unit) { return (unit >> 8 & 1) != 0; }
 std::uint32_t Offset(std::uint32_t unit) { return (unit >> 10) << ((unit & 0x200u) >> 6); }
 std::uint32_t Value(std::uint32_t unit) { return unit & 0x7FFFFFFFu; }
 
-// Walks every path from the root. Each unit may be reached once: so there is no cycle, and the walk
-// is linear.
-bool TrieIsSound(const std::vector<std::uint32_t>& units, std::size_t values_end) {
-  struct Step {
-    std::uint32_t base;
-    int matches;
-  };
-  std::vector<bool> seen(units.size(), false);
-  std::vector<Step> todo{{Offset(units[0]), 0}};
-  while (!todo.empty()) {
-    const Step step = todo.back();
-    todo.pop_back();
-    if ((step.base | 0xFFu) >= units.size()) return false;
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      const std::uint32_t child = step.base ^ byte;
-      const std::uint32_t unit = units[child];
-      if (Label(unit) != byte) continue;
-      if (seen[child]) return false;
-      seen[child] = true;
-      const std::uint32_t base = child ^ Offset(unit);
-      if (base >= units.size()) return false;
-      const int matches = step.matches + (HasValue(unit) ? 1 : 0);
-      if (HasValue(unit) && (Value(units[base]) >= values_end || matches > kMaxMatches))
+// Walks every path from the root. The array is a graph, not a tree: keys with the same ending share
+// its units. So each unit is finished once, with the most values met on a path from it on; a unit
+// met again while its own paths are being walked would let a text go round for ever.
+class TrieWalk {
+ public:
+  TrieWalk(const std::vector<std::uint32_t>& units, std::size_t values_end)
+      : units_(units), values_end_(values_end), matches_(units.size(), kUnseen) {}
+
+  bool IsSound() {
+    if (!Enter(0, false)) return false;
+    while (!path_.empty()) {
+      Step& step = path_.back();
+      if (step.byte == 256) {
+        const std::uint32_t done = step.unit;
+        const int matches = step.matches;
+        path_.pop_back();
+        matches_[done] = matches;
+        if (matches > kMaxMatches) return false;
+        if (!path_.empty()) path_.back().matches = Most(path_.back(), matches);
+        continue;
+      }
+      const std::uint32_t child = step.base ^ step.byte;
+      if (Label(units_[child]) != step.byte++) continue;
+      if (matches_[child] == kOnPath) return false;
+      if (matches_[child] >= 0) {
+        step.matches = Most(step, matches_[child]);
+      } else if (!Enter(child, HasValue(units_[child]))) {
         return false;
-      todo.push_back({base, matches});
+      }
     }
+    return true;
   }
-  return true;
-}
+
+ private:
+  static constexpr int kUnseen = -1;
+  static constexpr int kOnPath = -2;
+  struct Step {
+    std::uint32_t unit;
+    std::uint32_t base;
+    std::uint32_t byte;  // the next one to follow
+    int own;             // 1 when the unit has a value
+    int matches;         // the most values on any path from here, its own included
+  };
+
+  static int Most(const Step& step, int below) { return std::max(step.matches, step.own + below); }
+
+  bool Enter(std::uint32_t unit, bool has_value) {
+    const std::uint32_t base = unit ^ Offset(units_[unit]);
+    if ((base | 0xFFu) >= units_.size()) return false;
+    if (has_value && Value(units_[base]) >= values_end_) return false;
+    matches_[unit] = kOnPath;
+    const int own = has_value ? 1 : 0;
+    path_.push_back({unit, base, 0, own, own});
+    return true;
+  }
+
+  const std::vector<std::uint32_t>& units_;
+  std::size_t values_end_;
+  std::vector<int> matches_;  // of finished units
+  std::vector<Step> path_;
+};
 
 // <trie's bytes, 32 bits> <trie> <replacements, each ended by NUL>
 bool CharacterMapIsSound(std::string_view map) {
@@ -122,7 +155,7 @@ bool CharacterMapIsSound(std::string_view map) {
   }
   std::vector<std::uint32_t> units(trie_bytes / sizeof(std::uint32_t));
   for (std::uint32_t& unit : units) GetFixed(&map, &unit);
-  return map.back() == '\0' && TrieIsSound(units, map.size());
+  return map.back() == '\0' && TrieWalk(units, map.size()).IsSound();
 }
 
 // message NormalizerSpec { string name = 1; bytes precompiled_charsmap = 2; ... }

@@ -74,6 +74,7 @@ Status SentencePieceTokenizer::Init(const TokenizerSettings& settings, const std
   if (eos.content.empty()) eos.content = siglip ? "</s>" : "<eos>";
   if (pad.content.empty()) pad.content = siglip ? "</s>" : "<pad>";
   if (unk.content.empty()) unk.content = "<unk>";
+  if (bos.content.empty() && !siglip) bos.content = "<bos>";
   unk_ = unk.content;
   unk_length_ = Cut(*processor_, unk_).size();
   mark_ = FindPiece(std::string(kSpaceMark));

@@ -1,0 +1,77 @@
+// Token ids against transformers' own, over the tokenizers and texts that
+// tests/encoders/tokenizers/make_goldens.py made.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "encoders/json.h"
+#include "encoders/tokenizers/tokenizer.h"
+#include "tests/support/temp_dir.h"
+
+namespace espy::encoders {
+namespace {
+
+struct Golden {
+  const char* folder;
+  const char* family;
+  std::int32_t pad;
+  bool pads_left;
+};
+
+void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.folder; }
+
+std::vector<std::int32_t> Ids(const JsonValue& row, const char* key) {
+  std::vector<std::int32_t> ids;
+  for (const JsonValue& id : *row.Find(key)->AsArray()) {
+    ids.push_back(static_cast<std::int32_t>(*id.AsInteger()));
+  }
+  return ids;
+}
+
+class TokenizerParity : public ::testing::TestWithParam<Golden> {};
+
+TEST_P(TokenizerParity, GivesTransformersIdsForEveryText) {
+  const std::string folder =
+      std::string(ESPY_SOURCE_DIR) + "/tests/encoders/tokenizers/" + GetParam().folder;
+  const auto tokenizer = LoadTokenizer(folder, GetParam().family);
+  ESPY_ASSERT_OK(tokenizer);
+  EXPECT_EQ((*tokenizer)->pad_id(), GetParam().pad);
+  EXPECT_EQ((*tokenizer)->pads_left(), GetParam().pads_left);
+  std::istringstream lines(testing::ReadFileOrDie(folder + "/goldens.jsonl"));
+  std::size_t checked = 0;
+  for (std::string line; std::getline(lines, line); ++checked) {
+    const auto row = ParseJson(line, folder);
+    ESPY_ASSERT_OK(row);
+    const std::string& text = *row->Find("text")->AsString();
+    for (const auto& [key, context] : {std::pair("ids64", 64), std::pair("ids8", 8)}) {
+      const std::vector<std::int32_t> ids = (*tokenizer)->Encode(text, context);
+      EXPECT_EQ(ids, Ids(*row, key)) << line.substr(0, 200);
+      for (const std::int32_t id : ids) EXPECT_LT(id, (*tokenizer)->vocabulary());
+    }
+  }
+  EXPECT_GT(checked, 300u);
+}
+
+std::string FolderOf(const ::testing::TestParamInfo<Golden>& test) { return test.param.folder; }
+
+std::vector<Golden> Goldens() {
+  std::vector<Golden> goldens = {
+      {"clip", "clip", 1093, false},      {"clip_old", "clip", 0, false},
+      {"siglip", "siglip", 1, false},     {"siglip2", "siglip", 0, false},
+      {"siglip2_spm", "siglip", 0, true},
+  };
+  // Made on request, from a vocabulary that is not ours to ship (make_goldens.py --published).
+  if (std::filesystem::exists(std::string(ESPY_SOURCE_DIR) +
+                              "/tests/encoders/tokenizers/clip_published")) {
+    goldens.push_back({"clip_published", "clip", 49407, false});
+  }
+  return goldens;
+}
+
+INSTANTIATE_TEST_SUITE_P(Published, TokenizerParity, ::testing::ValuesIn(Goldens()), FolderOf);
+
+}  // namespace
+}  // namespace espy::encoders

@@ -116,7 +116,7 @@ Result<std::unique_ptr<Tokenizer>> GemmaTokenizer::Make(TokenizerJson file,
   }
   // With a token for every byte nothing is unknown, so unk_token and fuse_unk have no say.
   for (int byte = 0; byte < 256; ++byte) {
-    char name[8];
+    char name[16];
     std::snprintf(name, sizeof name, "<0x%02X>", byte);
     const std::int32_t id = model.vocabulary.Find(name);
     if (id < 0) {

@@ -12,7 +12,7 @@ namespace espy::encoders {
 namespace {
 
 icu::StringPiece Piece(std::string_view text) {
-  ESPY_CHECK(text.size() <= kMaxTextBytes * 4, "ICU counts in 32 bits");
+  ESPY_CHECK(text.size() < (std::size_t{1} << 28), "ICU counts in 32 bits");
   return {text.data(), static_cast<std::int32_t>(text.size())};
 }
 

@@ -12,8 +12,9 @@
 
 namespace espy::encoders {
 
-// Longer texts are cut here first: no model's context reaches that far, and ICU counts in 32 bits.
-inline constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;
+// Longer texts are cut here first. No model's context reaches nearly that far, and the slowest tokenizer (SentencePiece's
+// BPE) takes seconds for a megabyte.
+inline constexpr std::size_t kMaxTextBytes = std::size_t{256} << 10;
 
 // The text, cut to kMaxTextBytes, with each ill-formed sequence replaced by U+FFFD, one for each
 // maximal part, as Python's errors="replace". Every other function here takes valid UTF-8.

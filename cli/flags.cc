@@ -1,0 +1,91 @@
+#include "cli/flags.h"
+
+#include <cctype>
+
+#include "cli/arguments.h"
+
+namespace espy::cli {
+
+namespace {
+
+// First of an option's checks: takes the mark of Protect() off a number such as -.5.
+CLI::Validator AsTyped() {
+  return CLI::Validator(
+      [](std::string& value) {
+        value = Unprotect(value);
+        return std::string();
+      },
+      "");
+}
+
+}  // namespace
+
+std::string EnvironmentName(const std::string& names) {
+  std::string name = names.substr(names.find_last_of(',') + 1);
+  name.erase(0, name.find_first_not_of('-'));
+  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return "ESPY_" + name;
+}
+
+CLI::Option* AddSwitch(CLI::App* app, const std::string& names, bool* target,
+                       const std::string& description) {
+  return app->add_flag(names, *target, description)->envname(EnvironmentName(names));
+}
+
+CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string& value_name,
+                     std::string* target, const std::string& description) {
+  const auto take = [target](const std::string& value) { *target = Unprotect(value); };
+  return app->add_option_function<std::string>(names, take, description)
+      ->type_name(value_name)
+      ->envname(EnvironmentName(names))
+      ->take_last();
+}
+
+CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
+                      std::vector<std::string>* target, const std::string& description) {
+  const auto take = [target](const std::vector<std::string>& values) {
+    for (const std::string& value : values) target->push_back(Unprotect(value));
+  };
+  return app->add_option_function<std::vector<std::string>>(names, take, description)
+      ->type_name(value_name)
+      ->envname(EnvironmentName(names))
+      ->allow_extra_args(false)
+      ->expected(1)
+      ->take_all();
+}
+
+CLI::Option* AddInteger(CLI::App* app, const std::string& names, std::int64_t* target,
+                        std::int64_t lowest, std::int64_t highest, const std::string& description) {
+  return app->add_option(names, *target, description)
+      ->type_name("N")
+      ->check(CLI::Range(lowest, highest))
+      ->transform(AsTyped())
+      ->envname(EnvironmentName(names))
+      ->take_last();
+}
+
+CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, double lowest,
+                       double highest, const std::string& description) {
+  return app->add_option(names, *target, description)
+      ->type_name("X")
+      ->check(CLI::Range(lowest, highest))
+      ->transform(AsTyped())
+      ->envname(EnvironmentName(names))
+      ->take_last();
+}
+
+CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string* target,
+                     const std::string& description) {
+  const auto take = [target](const std::string& value) { *target = Unprotect(value); };
+  return app->add_option_function<std::string>(name, take, description)->type_name("");
+}
+
+CLI::Option* AddWords(CLI::App* app, const std::string& name, std::vector<std::string>* target,
+                      const std::string& description) {
+  const auto take = [target](const std::vector<std::string>& values) {
+    for (const std::string& value : values) target->push_back(Unprotect(value));
+  };
+  return app->add_option_function<std::vector<std::string>>(name, take, description)->type_name("");
+}
+
+}  // namespace espy::cli

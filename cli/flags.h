@@ -1,0 +1,40 @@
+// Flags, by the CLI11 library, with what all of Espy's flags have in common: an environment
+// variable ESPY_FLAG_NAME, a name for the value in the help, and arguments that reach the verb as
+// they were typed.
+#ifndef ESPY_CLI_FLAGS_H_
+#define ESPY_CLI_FLAGS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace espy::cli {
+
+// `names` is CLI11's: "-k" or "-q,--quiet". The variable is ESPY_ and the long name (the short one
+// if there is no other) in capitals, '-' as '_'. The target keeps its value when the flag is not
+// given, and must outlive the parser.
+CLI::Option* AddSwitch(CLI::App* app, const std::string& names, bool* target,
+                       const std::string& description);
+CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string& value_name,
+                     std::string* target, const std::string& description);
+// May be given several times, one value each.
+CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
+                      std::vector<std::string>* target, const std::string& description);
+CLI::Option* AddInteger(CLI::App* app, const std::string& names, std::int64_t* target,
+                        std::int64_t lowest, std::int64_t highest, const std::string& description);
+CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, double lowest,
+                       double highest, const std::string& description);
+
+// Arguments without a flag. A required one must be given at least once.
+CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string* target,
+                     const std::string& description);
+CLI::Option* AddWords(CLI::App* app, const std::string& name, std::vector<std::string>* target,
+                      const std::string& description);
+
+// The variable that stands for a flag: "ESPY_DRY_RUN" for "-n,--dry-run".
+std::string EnvironmentName(const std::string& names);
+
+}  // namespace espy::cli
+
+#endif  // ESPY_CLI_FLAGS_H_

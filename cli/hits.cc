@@ -1,0 +1,143 @@
+#include "cli/hits.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/contact_sheet.h"
+#include "cli/flags.h"
+#include "cli/json.h"
+#include "cli/terminal_pictures.h"
+#include "cli/text.h"
+
+namespace espy::cli {
+namespace {
+
+std::string PathOf(const Hit& hit) {
+  return hit.record.paths.empty() ? "(no file) " + FormatItemId(hit.id) : hit.record.paths.front();
+}
+
+void PrintTable(Session* session, const SearchResult& result) {
+  Table table({Table::Align::kRight, Table::Align::kRight, Table::Align::kLeft});
+  for (const Hit& hit : result.hits) {
+    table.Add(
+        {std::to_string(hit.rank), FormatFixed(hit.score, 3), EscapeForTerminal(PathOf(hit))});
+  }
+  session->out.Write(table.Format());
+}
+
+std::string PartsLine(const Hit& hit) {
+  std::string line = "dense " + FormatFixed(hit.parts.dense, 4) + "  text " +
+                     FormatFixed(hit.parts.text, 4) + "  policy " +
+                     FormatFixed(hit.parts.policy, 4);
+  if (hit.probability >= 0) line += "  probability " + FormatFixed(hit.probability, 3);
+  return line + "  " + std::to_string(hit.record.width) + "x" + std::to_string(hit.record.height) +
+         "  id " + FormatItemId(hit.id);
+}
+
+void PrintExplained(Session* session, const SearchResult& result) {
+  for (const Hit& hit : result.hits) {
+    session->out.Line(std::to_string(hit.rank) + "  " + FormatFixed(hit.score, 4) + "  " +
+                      session->out.Bold(EscapeForTerminal(PathOf(hit))));
+    session->out.Line(session->out.Dim("   " + PartsLine(hit)));
+  }
+  session->out.Line("plan: " + EscapeForTerminal(result.plan));
+  session->out.Line("searched: " + Plural(result.searched, "item") + "; encode " +
+                    FormatFixed(result.timings.encode_ms, 1) + " ms, search " +
+                    FormatFixed(result.timings.search_ms, 1) + " ms, records " +
+                    FormatFixed(result.timings.records_ms, 1) + " ms");
+}
+
+std::vector<HitPicture> Thumbnails(Library* library, const SearchResult& result) {
+  std::vector<HitPicture> pictures;
+  pictures.reserve(result.hits.size());
+  for (const Hit& hit : result.hits) {
+    HitPicture picture;
+    picture.hit = &hit;
+    Result<std::string> jpeg = library->Thumbnail(hit.id);
+    if (jpeg.ok()) picture.jpeg = *std::move(jpeg);  // a hit without one is shown by its name
+    pictures.push_back(std::move(picture));
+  }
+  return pictures;
+}
+
+}  // namespace
+
+void AddHitFlags(CLI::App* verb, HitFlags* flags) {
+  AddInteger(verb, "-k", &flags->k, 1, 1'000'000, "at most this many hits (10)");
+  AddText(verb, "--where", "EXPR", &flags->where,
+          "only items for which this holds: year >= 2020 and tag = \"beach\"");
+  AddNumber(verb, "--min-score", &flags->min_score, -1, 1, "only hits that score at least X");
+  AddSwitch(verb, "--exact", &flags->exact, "compare with every vector, whatever index there is");
+  AddSwitch(verb, "--explain", &flags->explain,
+            "show the parts of each score, the plan and the times");
+  AddSwitch(verb, "--paths", &flags->paths, "print the paths alone");
+  AddSwitch(verb, "-0,--null", &flags->nul,
+            "print the paths alone, each ended by NUL (for xargs -0)");
+  AddText(verb, "--html", "FILE", &flags->html,
+          "also write a contact sheet: one page, pictures inside");
+  AddSwitch(verb, "--show", &flags->show, "show the pictures in the terminal");
+}
+
+Status CheckHitFlags(const Session& session, const HitFlags& flags) {
+  const bool only_paths = flags.paths || flags.nul;
+  if (int{session.json} + int{only_paths} + int{flags.explain || flags.show} > 1) {
+    return Status::InvalidArgument(
+        "flags: --json, --paths (or -0), and --explain or --show exclude each other; give one of "
+        "them");
+  }
+  return Status::Ok();
+}
+
+SearchOptions ToSearchOptions(const HitFlags& flags) {
+  SearchOptions options;
+  options.k = flags.k;
+  options.where = flags.where;
+  options.exact = flags.exact;
+  options.has_min_score = !std::isnan(flags.min_score);
+  if (options.has_min_score) options.min_score = static_cast<float>(flags.min_score);
+  return options;
+}
+
+Outcome SearchAndShow(Session* session, Library* library, const Query& query,
+                      const SearchOptions& options, const HitFlags& flags,
+                      const std::string& title) {
+  const Result<SearchResult> result = library->Search(query, options);
+  if (!result.ok()) return result.status();
+  if (session->json) {
+    for (const Hit& hit : result->hits) session->out.Line(ToLine(HitToJson(hit, result->query_id)));
+  } else if (flags.paths || flags.nul) {
+    for (const Hit& hit : result->hits) {
+      if (!hit.record.paths.empty()) session->out.Path(hit.record.paths.front(), flags.nul);
+    }
+  } else if (flags.explain) {
+    PrintExplained(session, *result);
+  }
+  const bool shows_table = !session->json && !flags.paths && !flags.nul && !flags.explain;
+  if (flags.show || !flags.html.empty()) {
+    const std::vector<HitPicture> pictures = Thumbnails(library, *result);
+    const bool shown = flags.show && ShowInTerminal(pictures, &session->out);
+    if (shows_table && !shown) PrintTable(session, *result);
+    if (flags.show && !shown && !result->hits.empty()) {
+      session->Say("espy: this terminal cannot show pictures; --html FILE writes a page of them");
+    }
+    if (!flags.html.empty()) {
+      const Status written = WriteContactSheet(flags.html, title, pictures);
+      if (!written.ok()) return written;
+      session->Say("espy: wrote " + flags.html);
+    }
+  } else if (shows_table) {
+    PrintTable(session, *result);
+  }
+  if (result->hits.empty()) {
+    session->Say("espy: no hit among " + Plural(result->searched, "item"));
+  }
+  session->Mention("espy: " + result->plan + "; encode " +
+                   FormatFixed(result->timings.encode_ms, 1) + " ms, search " +
+                   FormatFixed(result->timings.search_ms, 1) + " ms, records " +
+                   FormatFixed(result->timings.records_ms, 1) + " ms");
+  return result->hits.empty() ? kNothing : kDone;
+}
+
+}  // namespace espy::cli

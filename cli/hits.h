@@ -1,0 +1,41 @@
+// What search and similar share: the flags that shape an answer, and the answer itself.
+#ifndef ESPY_CLI_HITS_H_
+#define ESPY_CLI_HITS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "cli/session.h"
+#include "espy/query.h"
+
+namespace espy::cli {
+
+struct HitFlags {
+  std::int64_t k = 10;
+  std::string where;
+  double min_score = std::numeric_limits<double>::quiet_NaN();  // NaN: none
+  bool exact = false;
+  bool explain = false;
+  bool paths = false;
+  bool nul = false;
+  bool show = false;
+  std::string html;
+};
+
+void AddHitFlags(CLI::App* verb, HitFlags* flags);
+
+// InvalidArgument when two of the flags ask for different answers on stdout.
+Status CheckHitFlags(const Session& session, const HitFlags& flags);
+
+SearchOptions ToSearchOptions(const HitFlags& flags);
+
+// Searches and answers in the form that was asked for. `title` names the query on a contact sheet.
+Outcome SearchAndShow(Session* session, Library* library, const Query& query,
+                      const SearchOptions& options, const HitFlags& flags,
+                      const std::string& title);
+
+}  // namespace espy::cli
+
+#endif  // ESPY_CLI_HITS_H_

@@ -1,0 +1,181 @@
+#include "cli/json.h"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+
+#include "cli/text.h"
+
+namespace espy::cli {
+namespace {
+
+std::string FirstPath(const Record& record) {
+  return record.paths.empty() ? std::string() : record.paths.front();
+}
+
+std::string HexDigits(std::uint64_t value) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out(16, '0');
+  for (int i = 15; i >= 0; --i, value >>= 4) out[i] = kDigits[value & 15];
+  return out;
+}
+
+std::chrono::year_month_day DateOf(const Record& record) {
+  const std::chrono::seconds since_1970(record.taken_unix.value_or(record.modified_unix));
+  return std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(since_1970));
+}
+
+}  // namespace
+
+std::string ToLine(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json JsonNumber(float value) {
+  if (!std::isfinite(value)) return nullptr;
+  std::array<char, 64> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size() - 1, value).ptr;
+  *end = '\0';
+  return std::strtod(buffer.data(), nullptr);
+}
+
+void SetPath(Json* object, const std::string& key, std::string_view path) {
+  (*object)[key] = path;
+  if (!IsValidUtf8(path)) (*object)[key + "_bytes"] = Base64(path);
+}
+
+void SetPaths(Json* object, const std::string& key, const std::vector<std::string>& paths) {
+  Json names = Json::array(), bytes = Json::array();
+  bool all_valid = true;
+  for (const std::string& path : paths) {
+    names.push_back(path);
+    bytes.push_back(Base64(path));
+    all_valid = all_valid && IsValidUtf8(path);
+  }
+  (*object)[key] = std::move(names);
+  if (!all_valid) (*object)[key + "_bytes"] = std::move(bytes);
+}
+
+Json RecordToJson(const Record& record) {
+  Json out;
+  out["id"] = FormatItemId(record.id);
+  out["content_hash"] = FormatContentHash(record.content_hash);
+  out["seq"] = record.seq;
+  SetPath(&out, "path", FirstPath(record));
+  SetPaths(&out, "paths", record.paths);
+  const std::string path = FirstPath(record);
+  const std::size_t slash = path.find_last_of('/');
+  out["name"] = path.substr(slash + 1);
+  out["folder"] = slash == std::string::npos ? std::string() : path.substr(0, slash);
+  out["format"] = record.format;
+  out["file_bytes"] = record.file_bytes;
+  out["width"] = record.width;
+  out["height"] = record.height;
+  out["pixels"] = static_cast<std::int64_t>(record.width) * record.height;
+  out["added"] = record.added_unix;
+  out["modified"] = record.modified_unix;
+  out["taken"] = record.taken_unix ? Json(*record.taken_unix) : Json(nullptr);
+  const std::chrono::year_month_day date = DateOf(record);
+  out["year"] = static_cast<int>(date.year());
+  out["month"] = static_cast<unsigned>(date.month());
+  out["day"] = static_cast<unsigned>(date.day());
+  out["camera"] = record.camera;
+  out["latitude"] = record.place ? Json(record.place->latitude) : Json(nullptr);
+  out["longitude"] = record.place ? Json(record.place->longitude) : Json(nullptr);
+  out["perceptual_hash"] = HexDigits(record.perceptual_hash);
+  out["tags"] = record.tags;
+  out["caption"] = record.caption;
+  return out;
+}
+
+Json HitToJson(const Hit& hit, const std::string& query_id) {
+  Json out;
+  out["rank"] = hit.rank;
+  out["id"] = FormatItemId(hit.id);
+  SetPath(&out, "path", FirstPath(hit.record));
+  out["score"] = JsonNumber(hit.score);
+  out["probability"] = hit.probability < 0 ? Json(nullptr) : JsonNumber(hit.probability);
+  out["parts"] = {{"dense", JsonNumber(hit.parts.dense)},
+                  {"text", JsonNumber(hit.parts.text)},
+                  {"policy", JsonNumber(hit.parts.policy)}};
+  out["caption"] = hit.record.caption;
+  out["tags"] = hit.record.tags;
+  out["width"] = hit.record.width;
+  out["height"] = hit.record.height;
+  out["query_id"] = query_id;
+  return out;
+}
+
+Json IngestReportToJson(const IngestReport& report, const std::string& library, bool dry_run) {
+  Json out;
+  SetPath(&out, "library", library);
+  out["dry_run"] = dry_run;
+  out["found"] = report.found;
+  out["added"] = report.added;
+  out["unchanged"] = report.unchanged;
+  out["known"] = report.known;
+  out["moved"] = report.moved;
+  out["replaced"] = report.replaced;
+  out["vanished"] = report.vanished;
+  out["failed"] = report.failed;
+  out["skipped"] = report.skipped;
+  out["bytes_read"] = report.bytes_read;
+  out["cancelled"] = report.cancelled;
+  out["seconds"] = report.seconds;
+  out["decode_seconds"] = report.decode_seconds;
+  out["encode_seconds"] = report.encode_seconds;
+  out["commit_seconds"] = report.commit_seconds;
+  Json failures = Json::array();
+  for (const IngestFailure& failure : report.failures) {
+    Json entry;
+    SetPath(&entry, "path", failure.path);
+    entry["code"] = StatusCodeName(failure.status.code());
+    entry["message"] = failure.status.message();
+    failures.push_back(std::move(entry));
+  }
+  out["failures"] = std::move(failures);
+  return out;
+}
+
+Json LibraryInfoToJson(const LibraryInfo& info) {
+  Json out;
+  SetPath(&out, "library", info.path);
+  out["format_version"] = info.format_version;
+  out["seq"] = info.seq;
+  out["items"] = info.items;
+  out["paths"] = info.paths;
+  out["picture_bytes"] = info.picture_bytes;
+  out["disk_bytes"] = info.disk_bytes;
+  out["failures"] = info.failures;
+  Json spaces = Json::array();
+  for (const SpaceInfo& space : info.spaces) {
+    Json entry;
+    entry["model"] = space.model;
+    entry["id"] = space.id;
+    entry["dimension"] = space.dimension;
+    entry["dtype"] = space.dtype;
+    entry["vectors"] = space.vectors;
+    entry["sealed_segments"] = space.sealed_segments;
+    entry["growing"] = space.growing;
+    entry["tombstones"] = space.tombstones;
+    entry["recall_at_10"] = space.recall_at_10 < 0 ? Json(nullptr) : Json(space.recall_at_10);
+    spaces.push_back(std::move(entry));
+  }
+  out["spaces"] = std::move(spaces);
+  out["device"] = info.device;
+  return out;
+}
+
+Json FailureToJson(const Failure& failure) {
+  Json out;
+  SetPath(&out, "path", failure.path);
+  out["code"] = failure.code;
+  out["message"] = failure.message;
+  out["when"] = failure.when_unix;
+  out["attempts"] = failure.attempts;
+  return out;
+}
+
+}  // namespace espy::cli

@@ -1,0 +1,62 @@
+#include <memory>
+#include <string>
+
+#include "cli/flags.h"
+#include "cli/json.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+
+namespace espy::cli {
+namespace {
+
+void PrintInfo(Session* session, const LibraryInfo& info) {
+  Table table({Table::Align::kLeft, Table::Align::kLeft});
+  const auto add = [&table](const char* name, const std::string& value) {
+    table.Add({name, EscapeForTerminal(value)});
+  };
+  add("library", info.path + " (format " + std::to_string(info.format_version) + ", change " +
+                     FormatCount(info.seq) + ")");
+  add("items", FormatCount(info.items) + " in " + Plural(info.paths, "path") + ", " +
+                   FormatBytes(info.picture_bytes) + " of pictures");
+  add("disk", FormatBytes(info.disk_bytes));
+  add("failures",
+      info.failures == 0 ? "none" : FormatCount(info.failures) + " (espy failures says why)");
+  for (const SpaceInfo& space : info.spaces) {
+    add("space", space.model + ", " + std::to_string(space.dimension) + " x " + space.dtype + ", " +
+                     Plural(space.vectors, "vector"));
+    add("index", Plural(space.sealed_segments, "sealed segment") + ", " +
+                     FormatCount(space.growing) + " growing, " + FormatCount(space.tombstones) +
+                     " dead");
+    if (space.recall_at_10 >= 0) {
+      add("recall", FormatFixed(space.recall_at_10, 4) + " at 10, against exact search");
+    }
+  }
+  add("device", info.device);
+  session->out.Write(table.Format());
+}
+
+Outcome Info(Session* session, bool recall) {
+  Result<std::unique_ptr<Library>> library = OpenSessionLibrary(*session, Access::kRead);
+  if (!library.ok()) return library.status();
+  const Result<LibraryInfo> info = (*library)->Info(recall);
+  if (!info.ok()) return info.status();
+  if (session->json) {
+    session->out.Line(ToLine(LibraryInfoToJson(*info)));
+  } else {
+    PrintInfo(session, *info);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void AddInfo(CLI::App* program, Session* session) {
+  CLI::App* verb = AddVerb(program, session, "info", "what the library holds, and how", "");
+  auto recall = std::make_shared<bool>(false);
+  AddSwitch(verb, "--recall", recall.get(),
+            "also measure the index against exact search (seconds)");
+  verb->callback(
+      [session, recall] { session->run = [session, recall] { return Info(session, *recall); }; });
+}
+
+}  // namespace espy::cli

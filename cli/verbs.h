@@ -1,0 +1,38 @@
+// The verbs, one a file (verb_NAME.cc). Each adds itself to the parser; when it is the one that was
+// typed, its callback sets session->run.
+#ifndef ESPY_CLI_VERBS_H_
+#define ESPY_CLI_VERBS_H_
+
+#include <CLI/CLI.hpp>
+
+#include "cli/session.h"
+
+namespace espy::cli {
+
+void AddIngest(CLI::App* program, Session* session);
+void AddSearch(CLI::App* program, Session* session);
+void AddSimilar(CLI::App* program, Session* session);
+void AddDuplicates(CLI::App* program, Session* session);
+void AddGet(CLI::App* program, Session* session);
+void AddForget(CLI::App* program, Session* session);
+void AddTag(CLI::App* program, Session* session);
+void AddTags(CLI::App* program, Session* session);
+void AddInfo(CLI::App* program, Session* session);
+void AddFailures(CLI::App* program, Session* session);
+void AddVerify(CLI::App* program, Session* session);
+void AddRebuild(CLI::App* program, Session* session);
+void AddCompact(CLI::App* program, Session* session);
+void AddModelVerbs(CLI::App* program, Session* session);
+void AddBench(CLI::App* program, Session* session);
+void AddHelp(CLI::App* program, Session* session);
+void AddCompletion(CLI::App* program, Session* session);
+void AddVersion(CLI::App* program, Session* session);
+
+// A verb as the parser knows it: its common flags are set. `notes` are
+// examples and remarks that stand below the flags in its help.
+CLI::App* AddVerb(CLI::App* program, Session* session, const std::string& name,
+                  const std::string& description, const std::string& notes);
+
+}  // namespace espy::cli
+
+#endif  // ESPY_CLI_VERBS_H_

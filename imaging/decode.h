@@ -43,7 +43,9 @@ struct Decoded {
 // file, which the caller knows. Any thread.
 Result<Decoded> Decode(std::string_view bytes, const DecodeOptions& options = {});
 
-// Once at program start and end of decoding; safe to call twice. Decode calls Init by itself.
+// Loads libvips now, which takes about a tenth of a second, rather than at the first picture that
+// needs it (any but JPEG and BMP): an ingest calls it while it walks. Decode does it by itself;
+// calling it twice is harmless. Any thread.
 void InitImaging();
 
 }  // namespace espy::imaging

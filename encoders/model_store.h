@@ -10,23 +10,39 @@
 
 namespace espy::encoders {
 
-// $ESPY_MODELS (colon-separated), the user's own ($XDG_DATA_HOME/espy/models, else ~/.local/share/espy/models), those
-// installed with the program, those of the source tree it was built in. Only those that exist.
+// The user's own models: $XDG_DATA_HOME/espy/models, else ~/.local/share/espy/models; "" when
+// neither variable is set.
+std::string UserModelDirectory();
+
+// $ESPY_MODELS (colon-separated), the user's own, those installed with the program (found from
+// where the program and this library lie, so that an installation may be moved; then where it was
+// first installed), those of the source tree it was built in. Only those that exist, each once.
 std::vector<std::string> ModelDirectories();
 
-// A directory holding config.json is itself; else the first ModelDirectories() entry with a folder of that name.
-// NotFound lists the names there are.
+// A directory holding config.json is itself (made absolute); else the first ModelDirectories()
+// entry with a folder of that name. NotFound lists the names there are.
 Result<std::string> ResolveModel(const std::string& name_or_directory);
 
-// What config.json, the tokenizer and the weight file's header say; weights are not read (space_id hashes them: cached
-// beside nothing, computed when asked for by with_space_id).
+// What config.json, the tokenizer's settings and the weight file's header say, in milliseconds: of
+// the weights no more is read than the header, logit_scale and logit_bias, and, with_space_id, 256
+// KiB.
+//
+// space_id is the first 32 hex digits of the SHA-256 of: config.json, the preprocessor's file and
+// the tokenizer's files (name, length and bytes of each), the weight file's length and header, and
+// 64 blocks of 4 KiB spread evenly over the tensors. Any training or conversion step changes nearly
+// every weight and so nearly every block: two files that agree in all of these are taken for the
+// same model, without reading the gigabytes between them.
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id = true);
 
-// Every model found, one for each name.
+// Every model found, one for each name, in the order of ModelDirectories() and then of names. What
+// cannot be described is left out and logged.
 std::vector<EncoderInfo> ListEncoders();
 
-// Loads the model whole (both towers) to prove it, then copies its files to the user's directory under `name`, through a
-// temporary folder and a rename.
+// Loads the model whole (both towers) to prove it, then copies its files to UserModelDirectory()
+// under `name` (the directory's own name when empty), through a temporary folder beside it and a
+// rename, so that nothing is left behind by a failure. InvalidArgument when the name is taken,
+// there or in another of ModelDirectories(), or is not made of letters, digits and ._- (beginning
+// with a letter or digit).
 Result<EncoderInfo> InstallModel(const std::string& directory, const std::string& name);
 
 }  // namespace espy::encoders

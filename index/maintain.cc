@@ -63,8 +63,11 @@ std::vector<SegmentedIndex::Job> SegmentedIndex::PlanJobs(bool everything) const
   const std::int64_t fan_in = std::max(options_.merge_fan_in, 2);
   for (const SegmentPtr& segment : segments_) {
     if (!segment->sealed()) continue;
-    const auto dead = static_cast<double>(segment->dead_rows());
-    if (dead > options_.merge_dead_share * static_cast<double>(segment->rows())) {
+    // Rows whose death is not published yet cannot be dropped; only when the quick count is high
+    // are they told apart.
+    const double most_dead = options_.merge_dead_share * static_cast<double>(segment->rows());
+    if (static_cast<double>(segment->dead_rows()) > most_dead &&
+        static_cast<double>(segment->DeadAt(published_seq_)) > most_dead) {
       jobs.push_back({segment});
       continue;
     }
@@ -90,7 +93,7 @@ Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) {
   }
   std::lock_guard maintaining(maintain_mutex_);
   ESPY_RETURN_IF_ERROR(ChooseNextSegment());
-  bool freeze = everything;
+  bool freeze = everything, changed = false;
   // A merge may make room for the next, so plan until nothing is left; compacting does its one
   // plan.
   for (bool again = true; again;) {
@@ -103,25 +106,30 @@ Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) {
       }
       jobs = PlanJobs(everything);
     }
-    for (const Job& job : jobs) ESPY_RETURN_IF_ERROR(Run(job, stop));
+    for (const Job& job : jobs) {
+      ESPY_RETURN_IF_ERROR(Run(job, stop));
+      changed = true;
+    }
     again = !everything && !jobs.empty();
   }
-  if (!everything) return Status::Ok();
 
-  // With nothing left in memory, all that was published is in the segments: the log before it need
-  // not be replayed.
   std::vector<SegmentPtr> sealed;
-  std::uint64_t applied = 0;
+  std::uint64_t seq = 0, applied = 0;
   {
     std::lock_guard lock(write_mutex_);
-    const bool settled = !dirty_ && growing_->rows() == 0 &&
-                         std::all_of(segments_.begin(), segments_.end(),
-                                     [](const SegmentPtr& s) { return s->sealed(); });
-    if (!settled || (applied_seq_ == published_seq_ && !replaces_stored_)) return Status::Ok();
-    sealed = segments_;
-    applied = published_seq_;
+    seq = published_seq_;
+    applied = applied_seq_;
+    for (const SegmentPtr& segment : segments_) {
+      if (segment->sealed()) sealed.push_back(segment);
+    }
+    // With nothing left in memory, all that was published is in the segments: no log before it need
+    // be replayed.
+    const bool settled = !dirty_ && growing_->rows() == 0 && sealed.size() == segments_.size();
+    if (everything && settled) applied = seq;
+    changed = replaces_stored_ ? changed || everything : applied != applied_seq_;
   }
-  ESPY_RETURN_IF_ERROR(WriteManifest(sealed, applied));
+  if (!changed) return Status::Ok();
+  ESPY_RETURN_IF_ERROR(WriteManifest(sealed, seq, applied));
   std::lock_guard lock(write_mutex_);
   applied_seq_ = applied;
   return Status::Ok();
@@ -156,7 +164,9 @@ Status SegmentedIndex::Run(const Job& job, std::stop_token stop) {
   }
   // After a failed write nobody knows whether storage has the old manifest or the new one, so
   // neither's chunks are touched; the next opening sees which it is.
-  ESPY_RETURN_IF_ERROR(WriteManifest(sealed, applied));
+  // An index that replaces another writes its manifest when Maintain is through: a half of it must
+  // not take over.
+  if (!replaces_stored_) ESPY_RETURN_IF_ERROR(WriteManifest(sealed, seq, applied));
   std::vector<std::uint64_t> replaced;
   for (const SegmentPtr& segment : job) {
     if (segment->sealed()) replaced.push_back(segment->number);
@@ -197,7 +207,7 @@ Result<std::shared_ptr<Segment>> SegmentedIndex::BuildOutput(const Job& job, std
   return output;
 }
 
-Status SegmentedIndex::WriteManifest(const std::vector<SegmentPtr>& sealed,
+Status SegmentedIndex::WriteManifest(const std::vector<SegmentPtr>& sealed, std::uint64_t seq,
                                      std::uint64_t applied_seq) {
   Manifest manifest;
   manifest.dimension = options_.dimension;
@@ -212,11 +222,11 @@ Status SegmentedIndex::WriteManifest(const std::vector<SegmentPtr>& sealed,
     entry.bytes = segment->stored_bytes;
     entry.crc = segment->crc;
     entry.has_graph = segment->graph() != nullptr;
-    // applied_seq was published, and rows die only at later numbers: this reads what no writer
-    // changes.
+    // Deaths up to the published number, which may be past applied_seq: an id has one living row
+    // among the published ones, and so has one after opening. Later deaths are other numbers, so
+    // this reads what no writer changes.
     for (std::int64_t row = 0; row < segment->rows(); ++row) {
-      if (!segment->AliveAt(row, applied_seq))
-        entry.dead.push_back(static_cast<std::uint32_t>(row));
+      if (!segment->AliveAt(row, seq)) entry.dead.push_back(static_cast<std::uint32_t>(row));
     }
     manifest.segments.push_back(std::move(entry));
   }

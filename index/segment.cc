@@ -79,6 +79,12 @@ void Segment::Kill(std::int64_t row, std::uint64_t seq) {
   dead_.fetch_add(1, std::memory_order_relaxed);
 }
 
+std::int64_t Segment::DeadAt(std::uint64_t seq) const {
+  std::int64_t dead = 0;
+  for (std::int64_t row = 0; row < rows_; ++row) dead += AliveAt(row, seq) ? 0 : 1;
+  return dead;
+}
+
 std::uint64_t Segment::MemoryBytes() const {
   const std::int64_t blocks = (rows_ + block_rows_ - 1) / block_rows_;
   std::uint64_t bytes = static_cast<std::uint64_t>(blocks * block_rows_) * (padded_ * 2 + 16);

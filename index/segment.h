@@ -52,6 +52,7 @@ class Segment {
   std::int64_t rows() const { return rows_; }
   std::int64_t capacity() const { return capacity_; }
   bool full() const { return rows_ == capacity_; }
+  std::int64_t DeadAt(std::uint64_t seq) const;  // counts them
   std::int64_t dead_rows() const { return dead_.load(std::memory_order_relaxed); }
   void Append(std::uint64_t id, std::span<const std::uint16_t> half);
   // The row of `id` that is alive now, -1 when there is none.

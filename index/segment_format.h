@@ -27,7 +27,7 @@ struct ManifestEntry {
   std::uint64_t bytes = 0;
   std::uint32_t crc = 0;  // CRC-32C of all bytes
   bool has_graph = false;
-  std::vector<std::uint32_t> dead;  // rows dead at applied_seq, ascending
+  std::vector<std::uint32_t> dead;  // rows that were dead when it was written, ascending
   friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
 };
 

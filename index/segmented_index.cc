@@ -49,7 +49,11 @@ Status SegmentedIndex::Load() {
   }
   std::vector<SegmentPtr> segments;
   std::int64_t live = 0;
+  // Segments that cover no change of the log are the beginning of a first build that was cut short.
+  // Everything will be added again, and what was forgotten meanwhile must not come back.
+  const bool begun_only = manifest.applied_seq == 0;
   for (const ManifestEntry& entry : manifest.segments) {
+    if (begun_only) break;
     Result<SegmentPtr> segment = ReadSegment(entry, options_.dimension, [&](std::uint32_t chunk) {
       return store_->ReadChunk(entry.number, chunk);
     });
@@ -92,6 +96,7 @@ void SegmentedIndex::Add(std::uint64_t seq, std::uint64_t id, std::span<const st
     // In the midst of what is not published yet: only what was published is known to be complete.
     growing_->covers_seq = published_seq_;
     FreezeGrowing();
+    frozen_unpublished_ = true;
   }
   growing_->Append(id, half);
   ++live_;
@@ -132,10 +137,12 @@ void SegmentedIndex::Publish(std::uint64_t seq) {
   dirty_ = false;
   for (const SegmentPtr& segment : segments_) segment->published_rows = segment->rows();
   growing_->published_rows = growing_->rows();
-  if (growing_->full()) {
+  // What was frozen in the midst of a batch is complete only together with the rest of the batch.
+  if (growing_->full() || (frozen_unpublished_ && growing_->rows() > 0)) {
     growing_->covers_seq = seq;
     FreezeGrowing();
   }
+  frozen_unpublished_ = false;
   RebuildView();
 }
 

@@ -59,7 +59,9 @@ class SegmentedIndex final : public VectorIndex {
   Status Run(const Job& job, std::stop_token stop);
   Result<SegmentPtr> BuildOutput(const Job& job, std::uint64_t seq, std::vector<Origin>* origins,
                                  std::stop_token stop) const;
-  Status WriteManifest(const std::vector<SegmentPtr>& sealed, std::uint64_t applied_seq);
+  // `seq` is a published number: of the rows dead then, no more is heard.
+  Status WriteManifest(const std::vector<SegmentPtr>& sealed, std::uint64_t seq,
+                       std::uint64_t applied_seq);
   void SwapIn(const Job& job, const SegmentPtr& output, const std::vector<Origin>& origins,
               std::uint64_t applied_seq);
   Status ChooseNextSegment();
@@ -74,7 +76,7 @@ class SegmentedIndex final : public VectorIndex {
   std::mutex maintain_mutex_;       // held through a whole Maintain; before write_mutex_
   std::uint64_t next_segment_ = 0;  // guarded by maintain_mutex_; 0: not known yet
   bool replaces_stored_ =
-      false;  // guarded by maintain_mutex_: the next manifest makes everything stored an orphan
+      false;  // guarded by maintain_mutex_: made by Empty, and no manifest written yet
 
   mutable std::mutex write_mutex_;  // never held over I/O or a search
   std::vector<SegmentPtr>
@@ -82,10 +84,12 @@ class SegmentedIndex final : public VectorIndex {
                            // under maintain_mutex_ too, except that freezing appends
   SegmentPtr growing_;     // guarded
   std::int64_t live_ = 0;  // guarded: rows alive after the last change
-  std::int64_t published_live_ = 0;   // guarded
-  std::uint64_t published_seq_ = 0;   // guarded
-  std::uint64_t applied_seq_ = 0;     // guarded
-  bool dirty_ = false;                // guarded: changes since the last publication
+  std::int64_t published_live_ = 0;  // guarded
+  std::uint64_t published_seq_ = 0;  // guarded
+  std::uint64_t applied_seq_ = 0;    // guarded
+  bool frozen_unpublished_ =
+      false;            // guarded: the growing segment filled up since the last publication
+  bool dirty_ = false;  // guarded: changes since the last publication
   std::shared_ptr<const View> view_;  // guarded
 
   friend class VectorIndex;

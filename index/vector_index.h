@@ -85,15 +85,19 @@ class VectorIndex {
   // from an empty manifest and add every vector).
   static Result<std::unique_ptr<VectorIndex>> Open(const IndexOptions& options, SegmentStore* store,
                                                    bool read_only = false);
-  // An empty index whose first manifest write replaces whatever is stored.
+  // An empty index whose first manifest write replaces whatever is stored. Nothing stored is
+  // touched before the first Maintain has built all that there is to build, so a rebuild that fails
+  // or is cancelled leaves the old index whole.
   static std::unique_ptr<VectorIndex> Empty(const IndexOptions& options, SegmentStore* store);
   virtual ~VectorIndex() = default;
 
-  // The log must be replayed above this number after Open.
+  // The log must be replayed above this number after Open; 0: the index is empty, and everything
+  // must be added. A number above the log's last means that the index is not this library's:
+  // rebuild it.
   virtual std::uint64_t applied_seq() const = 0;
 
-  // Writer's side. An id added again replaces its earlier row. Changes are seen by views taken
-  // after Publish(seq).
+  // Writer's side. `half` has the index's dimension. Several changes may share a number. An id
+  // added again replaces its earlier row. Changes are seen by views taken after Publish(seq).
   virtual void Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) = 0;
   virtual void Remove(std::uint64_t seq, std::uint64_t id) = 0;
   virtual void Publish(std::uint64_t seq) = 0;

@@ -2,8 +2,11 @@
 #ifndef ESPY_CLI_COMPLETION_H_
 #define ESPY_CLI_COMPLETION_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace espy::cli {
 

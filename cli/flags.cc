@@ -1,5 +1,6 @@
 #include "cli/flags.h"
 
+#include <CLI/CLI.hpp>
 #include <cctype>
 
 #include "cli/arguments.h"
@@ -18,6 +19,10 @@ CLI::Validator AsTyped() {
       "");
 }
 
+CLI::Option* OneOf(CLI::Option* option, const std::vector<std::string>& choices) {
+  return choices.empty() ? option : option->check(CLI::IsMember(choices));
+}
+
 }  // namespace
 
 std::string EnvironmentName(const std::string& names) {
@@ -33,12 +38,14 @@ CLI::Option* AddSwitch(CLI::App* app, const std::string& names, bool* target,
 }
 
 CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string& value_name,
-                     std::string* target, const std::string& description) {
+                     std::string* target, const std::string& description,
+                     const std::vector<std::string>& choices) {
   const auto take = [target](const std::string& value) { *target = Unprotect(value); };
-  return app->add_option_function<std::string>(names, take, description)
-      ->type_name(value_name)
-      ->envname(EnvironmentName(names))
-      ->take_last();
+  CLI::Option* option = app->add_option_function<std::string>(names, take, description)
+                            ->type_name(value_name)
+                            ->envname(EnvironmentName(names))
+                            ->take_last();
+  return OneOf(option, choices);
 }
 
 CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
@@ -75,17 +82,23 @@ CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, 
 }
 
 CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string* target,
-                     const std::string& description) {
+                     const std::string& description, Need need,
+                     const std::vector<std::string>& choices) {
   const auto take = [target](const std::string& value) { *target = Unprotect(value); };
-  return app->add_option_function<std::string>(name, take, description)->type_name("");
+  CLI::Option* option = app->add_option_function<std::string>(name, take, description)
+                            ->type_name("")
+                            ->required(need == Need::kRequired);
+  return OneOf(option, choices);
 }
 
 CLI::Option* AddWords(CLI::App* app, const std::string& name, std::vector<std::string>* target,
-                      const std::string& description) {
+                      const std::string& description, Need need) {
   const auto take = [target](const std::vector<std::string>& values) {
     for (const std::string& value : values) target->push_back(Unprotect(value));
   };
-  return app->add_option_function<std::vector<std::string>>(name, take, description)->type_name("");
+  return app->add_option_function<std::vector<std::string>>(name, take, description)
+      ->type_name("")
+      ->required(need == Need::kRequired);
 }
 
 }  // namespace espy::cli

@@ -4,10 +4,14 @@
 #ifndef ESPY_CLI_FLAGS_H_
 #define ESPY_CLI_FLAGS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace espy::cli {
 
@@ -17,7 +21,8 @@ namespace espy::cli {
 CLI::Option* AddSwitch(CLI::App* app, const std::string& names, bool* target,
                        const std::string& description);
 CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string& value_name,
-                     std::string* target, const std::string& description);
+                     std::string* target, const std::string& description,
+                     const std::vector<std::string>& choices = {});
 // May be given several times, one value each.
 CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
                       std::vector<std::string>* target, const std::string& description);
@@ -27,10 +32,12 @@ CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, 
                        double highest, const std::string& description);
 
 // Arguments without a flag. A required one must be given at least once.
+enum class Need { kOptional, kRequired };
 CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string* target,
-                     const std::string& description);
+                     const std::string& description, Need need,
+                     const std::vector<std::string>& choices = {});
 CLI::Option* AddWords(CLI::App* app, const std::string& name, std::vector<std::string>* target,
-                      const std::string& description);
+                      const std::string& description, Need need = Need::kOptional);
 
 // The variable that stands for a flag: "ESPY_DRY_RUN" for "-n,--dry-run".
 std::string EnvironmentName(const std::string& names);

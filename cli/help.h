@@ -3,8 +3,11 @@
 #ifndef ESPY_CLI_HELP_H_
 #define ESPY_CLI_HELP_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace espy::cli {
 

@@ -2,7 +2,6 @@
 #ifndef ESPY_CLI_HITS_H_
 #define ESPY_CLI_HITS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
 #include <string>

@@ -14,6 +14,24 @@ void DropEnvironment(CLI::App* app) {
   for (CLI::App* verb : app->get_subcommands([](CLI::App*) { return true; })) DropEnvironment(verb);
 }
 
+// The flags -L, --json, --no-progress, -q, -v; on the program itself and on each verb, so that
+// their place is free. Variables stand for them on the program only, where what was typed comes
+// later and wins.
+void AddCommonFlags(CLI::App* app, Session* session, bool with_environment) {
+  CLI::Option* const flags[] = {
+      AddText(app, "-L,--library", "DIR", &session->library,
+              "the library (otherwise the nearest .espy upward)"),
+      AddSwitch(app, "--json", &session->json, "answer with one JSON object a line"),
+      AddSwitch(app, "--no-progress", &session->no_progress, "no progress on stderr"),
+      AddSwitch(app, "-q,--quiet", &session->quiet, "nothing on stderr but errors"),
+      AddSwitch(app, "-v,--verbose", &session->verbose, "more on stderr: how, and how long"),
+  };
+  for (CLI::Option* flag : flags) {
+    flag->group("Common");
+    if (!with_environment) flag->envname("");
+  }
+}
+
 }  // namespace
 
 CLI::App* AddVerb(CLI::App* program, Session* session, const std::string& name,
@@ -24,6 +42,12 @@ CLI::App* AddVerb(CLI::App* program, Session* session, const std::string& name,
   AddCommonFlags(verb, session, /*with_environment=*/false);
   return verb;
 }
+
+void Runs(CLI::App* verb, Session* session, std::function<Outcome()> run) {
+  verb->callback([session, run = std::move(run)] { session->run = run; });
+}
+
+void RequireVerbBelow(CLI::App* verb) { verb->require_subcommand(1); }
 
 std::unique_ptr<CLI::App> BuildParser(Session* session) {
   auto program =

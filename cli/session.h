@@ -3,7 +3,6 @@
 #ifndef ESPY_CLI_SESSION_H_
 #define ESPY_CLI_SESSION_H_
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +10,10 @@
 #include "cli/output.h"
 #include "espy/library.h"
 #include "espy/status.h"
+
+namespace CLI {
+class App;
+}
 
 namespace espy::cli {
 
@@ -38,11 +41,6 @@ struct Session {
   // The same, with -v only.
   void Mention(const std::string& line) const;
 };
-
-// The flags -L, --json, --no-progress, -q, -v; on the program itself and on each verb, so that
-// their place is free. Variables stand for them on the program only, where what was typed comes
-// later and wins.
-void AddCommonFlags(CLI::App* app, Session* session, bool with_environment);
 
 enum class Access { kRead, kWrite };
 

@@ -57,8 +57,7 @@ void AddBench(CLI::App* program, Session* session) {
   AddText(verb, "--model", "NAME", &flags->model, "which model (espy-mini)");
   AddInteger(verb, "--threads", &flags->threads, 0, 1024, "threads (0: one for each core)");
   AddNumber(verb, "--seconds", &flags->seconds, 0.01, 3600, "time for each part (2)");
-  verb->callback(
-      [session, flags] { session->run = [session, flags] { return Bench(session, *flags); }; });
+  Runs(verb, session, [session, flags] { return Bench(session, *flags); });
 }
 
 }  // namespace espy::cli

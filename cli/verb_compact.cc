@@ -37,7 +37,7 @@ Outcome Compact(Session* session) {
 void AddCompact(CLI::App* program, Session* session) {
   CLI::App* verb =
       AddVerb(program, session, "compact", "drop what was forgotten and give the space back", "");
-  verb->callback([session] { session->run = [session] { return Compact(session); }; });
+  Runs(verb, session, [session] { return Compact(session); });
 }
 
 }  // namespace espy::cli

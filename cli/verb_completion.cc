@@ -15,16 +15,13 @@ void AddCompletion(CLI::App* program, Session* session) {
   espy completion fish > ~/.config/fish/completions/espy.fish
 )");
   auto shell = std::make_shared<std::string>();
-  AddWord(verb, "SHELL", shell.get(), "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  verb->callback([session, shell] {
-    session->run = [session, shell]() -> Outcome {
-      session->out.Write(*shell == "bash"  ? BashCompletion(*session->parser)
-                         : *shell == "zsh" ? ZshCompletion(*session->parser)
-                                           : FishCompletion(*session->parser));
-      return kDone;
-    };
+  AddWord(verb, "SHELL", shell.get(), "bash, zsh or fish", Need::kRequired,
+          {"bash", "zsh", "fish"});
+  Runs(verb, session, [session, shell]() -> Outcome {
+    session->out.Write(*shell == "bash"  ? BashCompletion(*session->parser)
+                       : *shell == "zsh" ? ZshCompletion(*session->parser)
+                                         : FishCompletion(*session->parser));
+    return kDone;
   });
 }
 

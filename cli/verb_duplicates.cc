@@ -96,8 +96,8 @@ Nothing is changed. The first of each group is the one that --keep chooses. Exit
 )");
   auto flags = std::make_shared<DuplicatesFlags>();
   AddText(verb, "--keep", "RULE", &flags->keep,
-          "which one stands first: largest, oldest, newest or shortest-path (largest)")
-      ->check(CLI::IsMember({"largest", "oldest", "newest", "shortest-path"}));
+          "which one stands first: largest, oldest, newest or shortest-path (largest)",
+          {"largest", "oldest", "newest", "shortest-path"});
   AddSwitch(verb, "--exact-only", &flags->exact_only, "only files with the same bytes");
   AddInteger(verb, "--max-distance", &flags->max_distance, 0, 64,
              "bits of 64 in which near copies' perceptual hashes may differ (6)");
@@ -105,9 +105,7 @@ Nothing is changed. The first of each group is the one that --keep chooses. Exit
             "how well near copies' vectors agree at least (0.95)");
   AddSwitch(verb, "--others", &flags->others, "print only the paths that need not be kept");
   AddSwitch(verb, "-0,--null", &flags->nul, "the same, each ended by NUL (for xargs -0)");
-  verb->callback([session, flags] {
-    session->run = [session, flags] { return Duplicates(session, *flags); };
-  });
+  Runs(verb, session, [session, flags] { return Duplicates(session, *flags); });
 }
 
 }  // namespace espy::cli

@@ -45,8 +45,7 @@ A failed file is tried again when it changes, or with espy ingest --retry-failur
   auto nul = std::make_shared<bool>(false);
   AddSwitch(verb, "-0,--null", nul.get(),
             "print the paths alone, each ended by NUL (for xargs -0)");
-  verb->callback(
-      [session, nul] { session->run = [session, nul] { return Failures(session, *nul); }; });
+  Runs(verb, session, [session, nul] { return Failures(session, *nul); });
 }
 
 }  // namespace espy::cli

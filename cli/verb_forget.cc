@@ -52,9 +52,7 @@ gives the space back. Exit code 1: nothing matched.
   AddWords(verb, "PATH|ID", &options->targets, "pictures of the library, by path or by id");
   AddText(verb, "--where", "EXPR", &options->where, "every item for which this holds");
   AddSwitch(verb, "--dry-run", &options->dry_run, "list them and change nothing");
-  verb->callback([session, options] {
-    session->run = [session, options] { return Forget(session, *options); };
-  });
+  Runs(verb, session, [session, options] { return Forget(session, *options); });
 }
 
 }  // namespace espy::cli

@@ -63,9 +63,9 @@ void AddGet(CLI::App* program, Session* session) {
   espy get 00f3a1b2c3d4e5f6 --json
 )");
   auto targets = std::make_shared<std::vector<std::string>>();
-  AddWords(verb, "PATH|ID", targets.get(), "pictures of the library, by path or by id")->required();
-  verb->callback(
-      [session, targets] { session->run = [session, targets] { return Get(session, *targets); }; });
+  AddWords(verb, "PATH|ID", targets.get(), "pictures of the library, by path or by id",
+           Need::kRequired);
+  Runs(verb, session, [session, targets] { return Get(session, *targets); });
 }
 
 }  // namespace espy::cli

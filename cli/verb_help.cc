@@ -34,12 +34,10 @@ void AddHelp(CLI::App* program, Session* session) {
   auto man = std::make_shared<bool>(false);
   AddWords(verb, "VERB", words.get(), "the verb");
   AddSwitch(verb, "--man", man.get(), "print the manual page, for man(1)");
-  verb->callback([session, words, man] {
-    session->run = [session, words, man]() -> Outcome {
-      if (!*man) return Help(session, *words);
-      session->out.Write(ManualPage(*session->parser));
-      return kDone;
-    };
+  Runs(verb, session, [session, words, man]() -> Outcome {
+    if (!*man) return Help(session, *words);
+    session->out.Write(ManualPage(*session->parser));
+    return kDone;
   });
 }
 

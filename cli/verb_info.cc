@@ -55,8 +55,7 @@ void AddInfo(CLI::App* program, Session* session) {
   auto recall = std::make_shared<bool>(false);
   AddSwitch(verb, "--recall", recall.get(),
             "also measure the index against exact search (seconds)");
-  verb->callback(
-      [session, recall] { session->run = [session, recall] { return Info(session, *recall); }; });
+  Runs(verb, session, [session, recall] { return Info(session, *recall); });
 }
 
 }  // namespace espy::cli

@@ -301,8 +301,7 @@ done is kept, and the same command goes on from there.
   AddSwitch(verb, "--retry-failures", &flags->retry,
             "also try again what failed before and has not changed");
   AddSwitch(verb, "--keep-missing", &flags->keep_missing, "keep the paths of files that are gone");
-  verb->callback(
-      [session, flags] { session->run = [session, flags] { return Ingest(session, *flags); }; });
+  Runs(verb, session, [session, flags] { return Ingest(session, *flags); });
 }
 
 }  // namespace espy::cli

@@ -89,29 +89,25 @@ void AddModelVerbs(CLI::App* program, Session* session) {
 A model is a directory as its publishers ship it: config.json, model.safetensors, preprocessor_config.json and the
 tokenizer's files. $ESPY_MODELS names more directories to look in, with colons between.
 )");
-  model->require_subcommand(1);
+  RequireVerbBelow(model);
 
   CLI::App* list = AddVerb(model, session, "list", "the models that are installed", "");
-  list->callback([session] { session->run = [session] { return ListAll(session); }; });
+  Runs(list, session, [session] { return ListAll(session); });
 
   auto flags = std::make_shared<ModelFlags>();
   CLI::App* info =
       AddVerb(model, session, "info", "one model: its family, sizes and directory", "");
-  AddWord(info, "NAME", &flags->target, "a model's name, or a directory that holds one")
-      ->required();
-  info->callback([session, flags] {
-    session->run = [session, flags] { return ShowModel(session, DescribeModel(flags->target)); };
-  });
+  AddWord(info, "NAME", &flags->target, "a model's name, or a directory that holds one",
+          Need::kRequired);
+  Runs(info, session,
+       [session, flags] { return ShowModel(session, DescribeModel(flags->target)); });
 
   CLI::App* add =
       AddVerb(model, session, "add", "check a model whole and install it for this user", "");
-  AddWord(add, "DIR", &flags->target, "a directory as its publishers ship it")->required();
+  AddWord(add, "DIR", &flags->target, "a directory as its publishers ship it", Need::kRequired);
   AddText(add, "--name", "NAME", &flags->name, "its name here (the directory's)");
-  add->callback([session, flags] {
-    session->run = [session, flags] {
-      return ShowModel(session, AddModel(flags->target, flags->name));
-    };
-  });
+  Runs(add, session,
+       [session, flags] { return ShowModel(session, AddModel(flags->target, flags->name)); });
 }
 
 }  // namespace espy::cli

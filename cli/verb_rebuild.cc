@@ -38,7 +38,7 @@ Outcome Rebuild(Session* session) {
 void AddRebuild(CLI::App* program, Session* session) {
   CLI::App* verb =
       AddVerb(program, session, "rebuild", "make the index again from the stored vectors", "");
-  verb->callback([session] { session->run = [session] { return Rebuild(session); }; });
+  Runs(verb, session, [session] { return Rebuild(session); });
 }
 
 }  // namespace espy::cli

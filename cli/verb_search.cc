@@ -41,11 +41,10 @@ void AddSearch(CLI::App* program, Session* session) {
 An argument that names a file is a picture; id:00f3... is an item of the library. Exit code 1: no hit.
 )");
   auto flags = std::make_shared<SearchFlags>();
-  AddWords(verb, "QUERY", &flags->words, "phrases and pictures, with + and - and weights between")
-      ->required();
+  AddWords(verb, "QUERY", &flags->words, "phrases and pictures, with + and - and weights between",
+           Need::kRequired);
   AddHitFlags(verb, &flags->hits);
-  verb->callback(
-      [session, flags] { session->run = [session, flags] { return Search(session, *flags); }; });
+  Runs(verb, session, [session, flags] { return Search(session, *flags); });
 }
 
 }  // namespace espy::cli

@@ -50,11 +50,10 @@ void AddSimilar(CLI::App* program, Session* session) {
 The picture itself is left out. Exit code 1: no hit.
 )");
   auto flags = std::make_shared<SimilarFlags>();
-  AddWord(verb, "PATH|ID", &flags->target, "a picture file, of the library or not, or an item's id")
-      ->required();
+  AddWord(verb, "PATH|ID", &flags->target, "a picture file, of the library or not, or an item's id",
+          Need::kRequired);
   AddHitFlags(verb, &flags->hits);
-  verb->callback(
-      [session, flags] { session->run = [session, flags] { return Similar(session, *flags); }; });
+  Runs(verb, session, [session, flags] { return Similar(session, *flags); });
 }
 
 }  // namespace espy::cli

@@ -48,11 +48,10 @@ void AddTag(CLI::App* program, Session* session) {
 Words keep to the picture, not to its path. espy search --where 'tag = "rex"' finds them.
 )");
   auto flags = std::make_shared<TagFlags>();
-  AddWord(verb, "PATH|ID", &flags->target, "a picture of the library, by path or by id")
-      ->required();
-  AddWords(verb, "CHANGE", &flags->changes, "+word adds it, -word removes it")->required();
-  verb->callback(
-      [session, flags] { session->run = [session, flags] { return Tag(session, *flags); }; });
+  AddWord(verb, "PATH|ID", &flags->target, "a picture of the library, by path or by id",
+          Need::kRequired);
+  AddWords(verb, "CHANGE", &flags->changes, "+word adds it, -word removes it", Need::kRequired);
+  Runs(verb, session, [session, flags] { return Tag(session, *flags); });
 }
 
 }  // namespace espy::cli

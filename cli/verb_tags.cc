@@ -34,7 +34,7 @@ Outcome Tags(Session* session) {
 void AddTags(CLI::App* program, Session* session) {
   CLI::App* verb =
       AddVerb(program, session, "tags", "list your words with the number of pictures", "");
-  verb->callback([session] { session->run = [session] { return Tags(session); }; });
+  Runs(verb, session, [session] { return Tags(session); });
 }
 
 }  // namespace espy::cli

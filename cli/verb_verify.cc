@@ -67,8 +67,7 @@ Exit code 1: problems were found (and are still there).
 )");
   auto repair = std::make_shared<bool>(false);
   AddSwitch(verb, "--repair", repair.get(), "put right what can be");
-  verb->callback(
-      [session, repair] { session->run = [session, repair] { return Verify(session, *repair); }; });
+  Runs(verb, session, [session, repair] { return Verify(session, *repair); });
 }
 
 }  // namespace espy::cli

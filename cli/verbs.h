@@ -3,7 +3,8 @@
 #ifndef ESPY_CLI_VERBS_H_
 #define ESPY_CLI_VERBS_H_
 
-#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
 
 #include "cli/session.h"
 
@@ -32,6 +33,10 @@ void AddVersion(CLI::App* program, Session* session);
 // examples and remarks that stand below the flags in its help.
 CLI::App* AddVerb(CLI::App* program, Session* session, const std::string& name,
                   const std::string& description, const std::string& notes);
+// What the verb does when it is the one that was typed.
+void Runs(CLI::App* verb, Session* session, std::function<Outcome()> run);
+// Such as `model`, which needs a second verb.
+void RequireVerbBelow(CLI::App* verb);
 
 }  // namespace espy::cli
 

@@ -138,8 +138,8 @@ TEST_F(SearchTest, AMinimumScoreCutsTheList) {
 
 TEST_F(SearchTest, NearCopiesAreFoundAndTheLargestStandsFirst) {
   MakePictures(12);
-  dir_.Write("pictures/small.bmp", testing::MakeBmp(3, 24, 20));
-  dir_.Write("pictures/large.bmp", testing::MakeBmp(3, 96, 80));
+  dir_.Write("pictures/small.bmp", testing::MakeBmp(3, 36, 30));
+  dir_.Write("pictures/large.bmp", testing::MakeBmp(3, 144, 120));
   auto library = Open();
   Ingest(library.get());
   auto groups = library->Duplicates();

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Espy's towers beside PyTorch (transformers), ONNX Runtime and OpenVINO: the same random weights, in the same run.
+
+    python bench/encode_peers.py --espy BUILD/bench/bench_encode [--model clip-b32] [--tower image] [--batch 1,8]
+                                 [--threads 1,2] [--rounds 5] [--seconds 1] [--engines espy,ort,openvino,torch]
+
+Each engine is a process of its own that waits for its turn; a round gives every engine the same seconds, one after the
+other, and the order changes from round to round, so that a machine that drifts or is shared drifts for all. Prints one
+JSON line an engine and setting: the median of the rounds, and the median of the ratios to ONNX Runtime round by round.
+Needs torch, transformers, onnx, onnxruntime and openvino. --model may also be a directory with config.json and weights.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+def load(directory, tower):
+    import torch
+    import transformers
+    transformers.logging.set_verbosity_error()
+    kind = json.loads((pathlib.Path(directory) / "config.json").read_text())["model_type"]
+    cls = transformers.CLIPModel if kind == "clip" else transformers.SiglipModel
+    model = cls.from_pretrained(directory, dtype=torch.float32).eval()
+
+    class Tower(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            out = model.get_image_features(pixel_values=x) if tower == "image" else model.get_text_features(input_ids=x)
+            return out.pooler_output
+
+    return Tower().eval(), model.config
+
+
+def inputs(config, tower, batch):
+    import torch
+    if tower == "image":
+        size = config.vision_config.image_size
+        return torch.randn(batch, 3, size, size)
+    t = config.text_config
+    ids = torch.randint(3, t.vocab_size - 2, (batch, t.max_position_embeddings))
+    ids[:, -1] = t.vocab_size - 1
+    return ids
+
+
+def export(directory, tower, path):
+    import torch
+    torch.set_grad_enabled(False)
+    net, config = load(directory, tower)
+    torch.onnx.export(net, (inputs(config, tower, 2),), path, input_names=["x"], output_names=["y"],
+                      dynamic_axes={"x": {0: "b"}, "y": {0: "b"}}, opset_version=17, dynamo=False)
+
+
+def serve(engine, directory, tower, onnx, batch, threads, seconds):
+    """One engine: for each line on the standard input, `seconds` of work and one line with the rate."""
+    import torch
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(threads)
+    if engine == "torch":
+        run, config = load(directory, tower)
+    else:
+        import transformers
+        config = transformers.AutoConfig.from_pretrained(directory)
+    x = inputs(config, tower, batch)
+    if engine == "ort":
+        import onnxruntime
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        run = lambda value: session.run(None, {"x": value.numpy()})
+    elif engine == "openvino":
+        import openvino
+        compiled = openvino.Core().compile_model(onnx, "CPU", {
+            "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
+        request = compiled.create_infer_request()
+        run = lambda value: request.infer({"x": value.numpy()})
+    run(x)
+    run(x)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start, calls = time.perf_counter(), 0
+        while calls < 3 or time.perf_counter() - start < seconds:
+            run(x)
+            calls += 1
+        print(json.dumps(dict(per_s=calls * batch / (time.perf_counter() - start))), flush=True)
+
+
+class Peer:
+    def __init__(self, command, ready):
+        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        if ready and self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{command} did not start")
+
+    def turn(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())["per_s"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(a, directory, onnx, batch, threads):
+    peers = {}
+    for engine in a.engines.split(","):
+        if engine == "espy":
+            peers[engine] = Peer([a.espy, directory, "--tower", a.tower, "--batch", batch, "--threads", threads,
+                                  "--rounds", a.rounds, "--seconds", a.seconds, "--step"], ready=False)
+        else:
+            peers[engine] = Peer([sys.executable, __file__, "--serve", engine, "--model", directory, "--onnx", onnx,
+                                  "--tower", a.tower, "--batch", batch, "--threads", threads, "--seconds", a.seconds],
+                                 ready=True)
+    rates = {engine: [] for engine in peers}
+    order = list(peers)
+    for _ in range(a.rounds):
+        for engine in order:
+            rates[engine].append(peers[engine].turn())
+        order = order[1:] + order[:1]
+    for peer in peers.values():
+        peer.close()
+    for engine, values in rates.items():
+        line = dict(bench="encode_peers", model=pathlib.Path(a.model).name, tower=a.tower, engine=engine, batch=batch,
+                    threads=threads, per_s=round(statistics.median(values), 2), best=round(max(values), 2))
+        if "ort" in rates:
+            ratios = [v / o for v, o in zip(values, rates["ort"])]
+            line["of_ort"] = round(statistics.median(ratios), 3)
+        print(json.dumps(line), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--espy")
+    parser.add_argument("--model", default="clip-b32")
+    parser.add_argument("--tower", default="image")
+    parser.add_argument("--batch", default="1,8")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--engines", default="espy,ort,openvino,torch")
+    parser.add_argument("--serve")
+    parser.add_argument("--onnx")
+    a = parser.parse_args()
+    if a.serve:
+        return serve(a.serve, a.model, a.tower, a.onnx, int(a.batch), int(a.threads), a.seconds)
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = a.model
+        if not os.path.isdir(directory):
+            import parity_full
+            directory = str(pathlib.Path(scratch) / a.model)
+            parity_full.build(a.model).save_pretrained(directory)
+        onnx = str(pathlib.Path(scratch) / "tower.onnx")
+        if set(a.engines.split(",")) & {"ort", "openvino"}:
+            # In a process of its own, so that its memory is given back.
+            subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import encode_peers as e;"
+                            "e.export(*sys.argv[2:])", str(ROOT / "bench"), directory, a.tower, onnx], check=True,
+                           stderr=subprocess.DEVNULL)
+        for threads in (int(t) for t in a.threads.split(",")):
+            for batch in (int(b) for b in a.batch.split(",")):
+                measure(a, directory, onnx, batch, threads)
+
+
+if __name__ == "__main__":
+    main()

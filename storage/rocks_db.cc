@@ -8,8 +8,11 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <map>
 
+#include "base/logging.h"
 #include "base/status_macros.h"
 
 namespace espy::storage {
@@ -25,6 +28,20 @@ constexpr std::size_t kBlockCacheBytes = 32u << 20;
 constexpr std::size_t kMemtableBytes = 32u << 20;
 constexpr std::uint64_t kFileBytes = 32u << 20;
 constexpr std::uint64_t kBlobFileBytes = 64u << 20;
+
+// RocksDB's warnings go to Espy's log hook. Its own LOG file would lie on the library's disk, and
+// when that disk is full, Debian's build of RocksDB stops the program at the first line that it
+// cannot write there.
+class HookLogger final : public rocksdb::Logger {
+ public:
+  HookLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  __attribute__((format(printf, 2, 0))) void Logv(const char* format, va_list values) override {
+    char line[1024];
+    std::vsnprintf(line, sizeof(line), format, values);
+    Log(LogLevel::kInfo, std::string("rocksdb: ") + line);
+  }
+};
 
 rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   rocksdb::DBOptions db;
@@ -53,9 +70,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   db.avoid_flush_during_shutdown = true;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.max_log_file_size = 1u << 20;
-  db.keep_log_file_num = 2;
+  db.info_log = std::make_shared<HookLogger>();
   db.max_manifest_file_size = 4u << 20;
   db.bytes_per_sync = 1u << 20;
   return db;

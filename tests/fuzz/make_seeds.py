@@ -1,0 +1,100 @@
+"""Writes the seeds of the fuzz targets for model files: small, whole examples of each format.
+
+    python make_seeds.py       # needs sentencepiece
+
+They begin where a mutation has a chance to get past the outermost checks.
+"""
+
+import io
+import json
+import struct
+import tempfile
+from pathlib import Path
+
+import sentencepiece
+
+SEEDS = Path(__file__).resolve().parent / "seeds"
+
+
+def write(target, name, data):
+    (SEEDS / target).mkdir(parents=True, exist_ok=True)
+    (SEEDS / target / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def safetensors():
+    def file(header, buffer):
+        text = json.dumps(header, separators=(",", ":")).encode()
+        return struct.pack("<Q", len(text)) + text + buffer
+    one = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    write("safetensors", "one", file({"a": one}, bytes(8)))
+    write("safetensors", "metadata", file({"__metadata__": {"format": "pt"}, "a": one}, bytes(8)))
+    write("safetensors", "empty", file({}, b""))
+    write("safetensors", "several", file({
+        "a": one, "b": {"dtype": "BF16", "shape": [1, 3], "data_offsets": [8, 14]},
+        "none": {"dtype": "I64", "shape": [0, 5], "data_offsets": [14, 14]},
+        "flag": {"dtype": "BOOL", "shape": [], "data_offsets": [14, 15]}}, bytes(15)))
+
+
+def config():
+    clip = {"model_type": "clip", "projection_dim": 512, "logit_scale_init_value": 2.6592,
+            "text_config": {"hidden_size": 512, "num_attention_heads": 8, "eos_token_id": 2, "hidden_act": "quick_gelu"},
+            "vision_config": {"image_size": 224, "patch_size": 32, "num_hidden_layers": 12}}
+    old = {"model_type": "clip", "text_config": {}, "text_config_dict": {"hidden_size": 640, "num_attention_heads": 10},
+           "vision_config_dict": {"patch_size": 14}}
+    siglip = {"model_type": "siglip", "text_config": {"hidden_size": 1152, "num_attention_heads": 16, "vocab_size": 32000},
+              "vision_config": {"hidden_size": 1152, "num_attention_heads": 16, "image_size": [224, 224], "patch_size": 14}}
+    crop = {"size": {"shortest_edge": 224}, "crop_size": 224, "do_center_crop": True, "resample": 3, "do_normalize": True,
+            "image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28], "rescale_factor": 0.00392156862745098}
+    squash = {"image_processor": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 224, "width": 224},
+                                  "resample": 2, "do_rescale": False}}
+    espy = {"loss": "sigmoid", "logit_bias": -10.0}
+    for name, parts in {"clip": (clip, crop), "old": (old, {}), "siglip": (siglip, squash), "espy": (clip, crop, espy)}.items():
+        write("config", name, b"\0".join(json.dumps(part).encode() for part in parts))
+
+
+def byte_letters():
+    plain = list(range(ord("!"), ord("~") + 1)) + list(range(0xA1, 0xAD)) + list(range(0xAE, 0x100))
+    hidden = [b for b in range(256) if b not in plain]
+    return [chr(b) for b in plain] + [chr(256 + n) for n in range(len(hidden))]
+
+
+def tokenizer():
+    def join(kind, *parts):
+        return bytes([kind]) + b"\0".join(part.encode() for part in parts)
+    names = list("aodgt'") + [c + "</w>" for c in "aodgt'"] + ["do", "dog</w>", "<|startoftext|>", "<|endoftext|>"]
+    clip_vocabulary = {name: n for n, name in enumerate(names)}
+    merges = [["d", "o"], ["do", "g</w>"]]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": True}
+    clip_json = {"added_tokens": [{"id": len(names) - 2, "content": "<|startoftext|>", **flags}],
+                 "post_processor": {"type": "RobertaProcessing", "sep": ["<|endoftext|>", 15], "cls": ["<|startoftext|>", 14]},
+                 "model": {"type": "BPE", "end_of_word_suffix": "</w>", "vocab": clip_vocabulary, "merges": merges}}
+    write("tokenizer", "clip_json", join(0, json.dumps(clip_json), '{"pad_token":"<|endoftext|>","padding_side":"right"}', "a dog's"))
+    write("tokenizer", "clip_files", join(2, json.dumps(clip_vocabulary), "#version: 0.2\nd o\ndo g</w>\n",
+                                          json.dumps({"bos_token": {"content": "<|startoftext|>", **flags}}), "a dog"))
+    gemma = {t: n for n, t in enumerate(["<pad>", "<eos>", "<unk>"] + [f"<0x{b:02X}>" for b in range(256)] + ["▁", "a", "d", "o", "g", "do", "dog", "▁dog"])}
+    gemma_json = {"added_tokens": [{"id": 1, "content": "<eos>", "lstrip": True, "rstrip": True, "single_word": False}],
+                  "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+                  "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False},
+                  "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "<eos>"}}],
+                                     "special_tokens": {"<eos>": {"id": "<eos>", "ids": [1], "tokens": ["<eos>"]}}},
+                  "model": {"type": "BPE", "byte_fallback": True, "fuse_unk": True, "vocab": gemma,
+                            "merges": ["d o", ["do", "g"], ["▁", "dog"]]}}
+    write("tokenizer", "gemma_json", join(1, json.dumps(gemma_json), '{"add_eos_token":true,"pad_token":"<pad>"}', "A dog <eos>"))
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.tsv"  # a character map of a few hundred bytes instead of 240 KB
+        rules.write_text("41\t61\n42\t62\nFF21\t61\nFF21 FF22\t61 62\n3000\t20\n")
+        for kind, name, options in ((3, "spiece", dict(model_type="unigram", pad_id=-1, eos_id=1, unk_id=2, bos_id=-1, control_symbols=["<x>"])),
+                                    (4, "bpe", dict(model_type="bpe", pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>"))):
+            model = io.BytesIO()
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(["a dog and a cat", "a cat on a dog", "two dogs and two cats"] * 20), model_writer=model, vocab_size=30,
+                hard_vocab_limit=False, normalization_rule_tsv=str(rules), minloglevel=2, num_threads=1, **options)
+            write("tokenizer", name, bytes([kind]) + model.getvalue())
+
+
+if __name__ == "__main__":
+    safetensors()
+    config()
+    tokenizer()
+    for path in sorted(SEEDS.glob("*/*")):
+        print(path.relative_to(SEEDS), path.stat().st_size)

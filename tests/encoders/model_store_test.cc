@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "base/coding.h"
+#include "tests/encoders/tiny_model.h"
 #include "tests/support/temp_dir.h"
 
 namespace espy::encoders {
@@ -42,91 +42,9 @@ class Variable {
   std::string old_;
 };
 
-struct Tensor {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  float value;
-};
-
-std::string SafetensorsOf(const std::vector<Tensor>& tensors) {
-  std::string header = "{";
-  std::string buffer;
-  for (const Tensor& tensor : tensors) {
-    std::int64_t count = 1;
-    std::string shape;
-    for (const std::int64_t size : tensor.shape) {
-      count *= size;
-      shape += (shape.empty() ? "" : ",") + std::to_string(size);
-    }
-    const std::size_t begin = buffer.size();
-    for (std::int64_t i = 0; i < count; ++i) {
-      PutFixed(&buffer, tensor.value * (1.0f + 0.25f * static_cast<float>(i % 7)));
-    }
-    header += (header.size() > 1 ? ",\"" : "\"") + tensor.name + R"(":{"dtype":"F32","shape":[)" +
-              shape + R"(],"data_offsets":[)" + std::to_string(begin) + "," +
-              std::to_string(buffer.size()) + "]}";
-  }
-  header += "}";
-  std::string file;
-  PutFixed<std::uint64_t>(&file, header.size());
-  return file + header + buffer;
-}
-
-void AddLayer(const std::string& at, std::int64_t width, std::vector<Tensor>* tensors) {
-  for (const char* part : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
-    tensors->push_back({at + ".self_attn." + part + ".weight", {width, width}, 0.01f});
-    tensors->push_back({at + ".self_attn." + part + ".bias", {width}, 0.01f});
-  }
-  for (const char* part : {"layer_norm1", "layer_norm2"}) {
-    tensors->push_back({at + "." + part + ".weight", {width}, 1});
-    tensors->push_back({at + "." + part + ".bias", {width}, 0});
-  }
-  tensors->push_back({at + ".mlp.fc1.weight", {2 * width, width}, 0.01f});
-  tensors->push_back({at + ".mlp.fc1.bias", {2 * width}, 0});
-  tensors->push_back({at + ".mlp.fc2.weight", {width, 2 * width}, 0.01f});
-  tensors->push_back({at + ".mlp.fc2.bias", {width}, 0});
-}
-
-// A whole CLIP of a few thousand parameters, with the tokenizer of tests/encoders/tokenizers/clip.
-constexpr std::int64_t kWidth = 16;
-constexpr std::int64_t kVocabulary = 1094;
-
-std::vector<Tensor> TinyTensors() {
-  std::vector<Tensor> tensors = {
-      {"logit_scale", {}, std::log(50.0f)},
-      {"text_model.embeddings.token_embedding.weight", {kVocabulary, kWidth}, 0.02f},
-      {"text_model.embeddings.position_embedding.weight", {12, kWidth}, 0.02f},
-      {"text_model.final_layer_norm.weight", {kWidth}, 1},
-      {"text_model.final_layer_norm.bias", {kWidth}, 0},
-      {"text_projection.weight", {8, kWidth}, 0.1f},
-      {"vision_model.embeddings.class_embedding", {kWidth}, 0.1f},
-      {"vision_model.embeddings.patch_embedding.weight", {kWidth, 3, 8, 8}, 0.01f},
-      {"vision_model.embeddings.position_embedding.weight", {5, kWidth}, 0.02f},
-      {"vision_model.pre_layrnorm.weight", {kWidth}, 1},
-      {"vision_model.pre_layrnorm.bias", {kWidth}, 0},
-      {"vision_model.post_layernorm.weight", {kWidth}, 1},
-      {"vision_model.post_layernorm.bias", {kWidth}, 0},
-      {"visual_projection.weight", {8, kWidth}, 0.1f},
-  };
-  AddLayer("text_model.encoder.layers.0", kWidth, &tensors);
-  AddLayer("vision_model.encoder.layers.0", kWidth, &tensors);
-  return tensors;
-}
-
-const char kConfig[] = R"({"model_type":"clip","projection_dim":8,
-  "text_config":{"hidden_size":16,"intermediate_size":32,"num_hidden_layers":1,"num_attention_heads":2,
-    "vocab_size":1094,"max_position_embeddings":12,"eos_token_id":1093},
-  "vision_config":{"hidden_size":16,"intermediate_size":32,"num_hidden_layers":1,"num_attention_heads":2,
-    "image_size":16,"patch_size":8}})";
-
 void WriteTiny(const testing::TempDir& temp, const std::string& name,
-               const std::vector<Tensor>& tensors = TinyTensors()) {
-  temp.Write(name + "/config.json", kConfig);
-  temp.Write(name + "/model.safetensors", SafetensorsOf(tensors));
-  const std::string tokenizer = std::string(ESPY_SOURCE_DIR) + "/tests/encoders/tokenizers/clip/";
-  for (const char* file : {"tokenizer.json", "tokenizer_config.json"}) {
-    temp.Write(name + "/" + file, testing::ReadFileOrDie(tokenizer + file));
-  }
+               const std::vector<TinyTensor>& tensors = TinyClipTensors()) {
+  WriteTinyClip(temp, name, tensors);
 }
 
 bool Contains(const std::vector<std::string>& list, const std::string& item) {
@@ -199,12 +117,12 @@ TEST(DescribeEncoder, SaysWhatTheFilesSay) {
   EXPECT_NEAR(info->logit_scale, 50.0f, 1e-3f);
   EXPECT_EQ(info->logit_bias, 0.0f);
   EXPECT_FALSE(info->sigmoid);
-  const std::uint64_t layer =
-      4 * (kWidth * kWidth + kWidth) + 4 * kWidth + 2 * (2 * kWidth * kWidth) + 3 * kWidth;
-  EXPECT_EQ(info->text_parameters,
-            kVocabulary * kWidth + 12 * kWidth + 2 * kWidth + 8 * kWidth + layer);
-  EXPECT_EQ(info->image_parameters,
-            kWidth + kWidth * 192 + 5 * kWidth + 4 * kWidth + 8 * kWidth + layer);
+  const std::uint64_t layer = 4 * (kTinyWidth * kTinyWidth + kTinyWidth) + 4 * kTinyWidth +
+                              2 * (2 * kTinyWidth * kTinyWidth) + 3 * kTinyWidth;
+  EXPECT_EQ(info->text_parameters, kTinyVocabulary * kTinyWidth + 12 * kTinyWidth + 2 * kTinyWidth +
+                                       8 * kTinyWidth + layer);
+  EXPECT_EQ(info->image_parameters, kTinyWidth + kTinyWidth * 192 + 5 * kTinyWidth +
+                                        4 * kTinyWidth + 8 * kTinyWidth + layer);
   EXPECT_EQ(info->weight_bytes, fs::file_size(temp / "tiny/model.safetensors"));
   EXPECT_EQ(info->space_id.size(), 32u);
 }
@@ -217,7 +135,7 @@ TEST(DescribeEncoder, TakesTheBiasFromTheWeightsElseFromEspyJson) {
   ESPY_ASSERT_OK(given);
   EXPECT_TRUE(given->sigmoid);
   EXPECT_EQ(given->logit_bias, -9.5f);
-  std::vector<Tensor> tensors = TinyTensors();
+  std::vector<TinyTensor> tensors = TinyClipTensors();
   tensors.push_back({"logit_bias", {1}, -12});
   WriteTiny(temp, "tiny", tensors);
   const auto stored = DescribeEncoder(temp / "tiny");
@@ -245,20 +163,20 @@ TEST(DescribeEncoder, SpaceIdChangesWithWhatChangesVectorsAndWithNothingElse) {
     return info.ok() ? info->space_id : info.status().message();
   };
   EXPECT_EQ(after("README.md", ""), a->space_id);
-  EXPECT_NE(after("config.json", std::string(kConfig) + "\n"), a->space_id);
+  EXPECT_NE(after("config.json", std::string(kTinyClipConfig) + "\n"), a->space_id);
   EXPECT_NE(after("preprocessor_config.json", R"({"size":16,"crop_size":16})"), a->space_id);
   EXPECT_NE(after("merges.txt", "#version\n"), a->space_id);
   EXPECT_NE(after("tokenizer_config.json", "{}"), a->space_id);
-  std::vector<Tensor> tensors = TinyTensors();
+  std::vector<TinyTensor> tensors = TinyClipTensors();
   tensors.back().value += 0.001f;
-  EXPECT_NE(after("model.safetensors", SafetensorsOf(tensors)), a->space_id);
+  EXPECT_NE(after("model.safetensors", TinySafetensors(tensors)), a->space_id);
 }
 
 TEST(DescribeEncoder, SpaceIdOfALargeFileSeesItsStartItsEndAndItsLength) {
   const testing::TempDir temp;
-  std::vector<Tensor> tensors = TinyTensors();
+  std::vector<TinyTensor> tensors = TinyClipTensors();
   const auto id = [&](std::int64_t extra, float value) {
-    std::vector<Tensor> changed = {{"first", {1024}, value}};
+    std::vector<TinyTensor> changed = {{"first", {1024}, value}};
     changed.insert(changed.end(), tensors.begin(), tensors.end());
     changed.push_back({"middle", {100'000 + extra}, 1});
     changed.push_back({"last", {1024}, value});
@@ -298,9 +216,9 @@ TEST(DescribeEncoder, NamesWhatIsMissingAndWhatToDo) {
             std::string::npos);
   EXPECT_NE(message_without_weights("open_clip_model.safetensors").find("OpenCLIP"),
             std::string::npos);
-  std::vector<Tensor> tensors = TinyTensors();
+  std::vector<TinyTensor> tensors = TinyClipTensors();
   tensors[0].value = 1e9f;
-  temp.Write("tiny/model.safetensors", SafetensorsOf(tensors));
+  temp.Write("tiny/model.safetensors", TinySafetensors(tensors));
   const auto scale = DescribeEncoder(temp / "tiny");
   EXPECT_EQ(scale.status().code(), StatusCode::kCorruption);
   EXPECT_NE(scale.status().message().find("logit_scale"), std::string::npos);
@@ -397,7 +315,7 @@ TEST_F(InstallModelTest, RefusesNamesThatAreNone) {
 }
 
 TEST_F(InstallModelTest, LeavesNothingBehindWhenTheModelIsBroken) {
-  std::vector<Tensor> tensors = TinyTensors();
+  std::vector<TinyTensor> tensors = TinyClipTensors();
   tensors.erase(tensors.begin() + 8);  // a position embedding
   WriteTiny(temp_, "tiny", tensors);
   const auto info = InstallModel(temp_ / "tiny", "mine");

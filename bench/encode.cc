@@ -6,6 +6,7 @@
 // so that a script can take rounds in turn with a peer's. One line a round and setting: the rate,
 // the median seconds of a call, and this process's peak memory.
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +26,12 @@
 
 namespace espy::encoders {
 namespace {
+
+double CpuSeconds() {  // of all threads of this process
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -84,7 +91,7 @@ class Subject {
     ThreadPool pool(CoreCount());
     Status status;
     if (text_side_) {
-      auto loaded = LoadTextTower(config, weights, 0, &pool);
+      auto loaded = LoadTextTower(config, weights, Padding{}, &pool);
       status = loaded.status();
       if (loaded.ok()) text_ = std::move(loaded).value();
     } else {
@@ -167,22 +174,26 @@ int Main(int argc, char** argv) {
         }
         std::vector<double> calls;
         double spent = 0;
+        const double cpu_start = CpuSeconds();
         while (spent < settings.seconds || calls.size() < 3) {
           const double before = Now();
           subject.Run(batch, &pool);
           calls.push_back(Now() - before);
           spent += calls.back();
         }
+        const double cpu = CpuSeconds() - cpu_start;
         std::sort(calls.begin(), calls.end());
         rusage usage{};
         getrusage(RUSAGE_SELF, &usage);
         std::printf(
             "{\"bench\":\"encode\",\"engine\":\"espy\",\"cpu\":\"%s\",\"tower\":\"%s\",\"batch\":%"
             "d,"
-            "\"threads\":%d,\"round\":%d,\"per_s\":%.3f,\"call_s_p50\":%.6f,\"load_s\":%.3f,"
+            "\"threads\":%d,\"round\":%d,\"per_s\":%.3f,\"per_cpu_s\":%.3f,\"call_s_p50\":%.6f,"
+            "\"load_s\":%.3f,"
             "\"peak_mb\":%ld}\n",
             CpuDescription().c_str(), settings.tower.c_str(), batch, threads, round,
-            static_cast<double>(calls.size()) * batch / spent, calls[calls.size() / 2], load_s,
+            static_cast<double>(calls.size()) * batch / spent,
+            static_cast<double>(calls.size()) * batch / cpu, calls[calls.size() / 2], load_s,
             usage.ru_maxrss / 1024);
         std::fflush(stdout);
       }

@@ -6,7 +6,9 @@
 
 Each engine is a process of its own that waits for its turn; a round gives every engine the same seconds, one after the
 other, and the order changes from round to round, so that a machine that drifts or is shared drifts for all. Prints one
-JSON line an engine and setting: the median of the rounds, and the median of the ratios to ONNX Runtime round by round.
+JSON line an engine and setting: the median of the rounds, and the median of the ratios to ONNX Runtime round by round,
+of the rate by the clock (per_s) and by the processor time of all its threads (per_cpu_s), which other work on the machine
+disturbs less, and which counts threads that wait spinning.
 Needs torch, transformers, onnx, onnxruntime and openvino. --model may also be a directory with config.json and weights.
 """
 
@@ -91,11 +93,13 @@ def serve(engine, directory, tower, onnx, batch, threads, seconds):
     run(x)
     print("ready", flush=True)
     for _ in sys.stdin:
-        start, calls = time.perf_counter(), 0
+        start, cpu, calls = time.perf_counter(), time.process_time(), 0
         while calls < 3 or time.perf_counter() - start < seconds:
             run(x)
             calls += 1
-        print(json.dumps(dict(per_s=calls * batch / (time.perf_counter() - start))), flush=True)
+        items = calls * batch
+        print(json.dumps(dict(per_s=items / (time.perf_counter() - start),
+                              per_cpu_s=items / (time.process_time() - cpu))), flush=True)
 
 
 class Peer:
@@ -108,7 +112,7 @@ class Peer:
     def turn(self):
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())["per_s"]
+        return json.loads(self.process.stdout.readline())
 
     def close(self):
         self.process.stdin.close()
@@ -133,12 +137,14 @@ def measure(a, directory, onnx, batch, threads):
         order = order[1:] + order[:1]
     for peer in peers.values():
         peer.close()
-    for engine, values in rates.items():
+    for engine, turns in rates.items():
         line = dict(bench="encode_peers", model=pathlib.Path(a.model).name, tower=a.tower, engine=engine, batch=batch,
-                    threads=threads, per_s=round(statistics.median(values), 2), best=round(max(values), 2))
-        if "ort" in rates:
-            ratios = [v / o for v, o in zip(values, rates["ort"])]
-            line["of_ort"] = round(statistics.median(ratios), 3)
+                    threads=threads)
+        for unit in ("per_s", "per_cpu_s"):
+            line[unit] = round(statistics.median(turn[unit] for turn in turns), 2)
+            if "ort" in rates:
+                line[unit + "_of_ort"] = round(statistics.median(
+                    turn[unit] / ort[unit] for turn, ort in zip(turns, rates["ort"])), 3)
         print(json.dumps(line), flush=True)
 
 
@@ -153,7 +159,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--engines", default="espy,ort,openvino,torch")
     parser.add_argument("--serve")
-    parser.add_argument("--onnx")
+    parser.add_argument("--onnx", help="where the exported tower is kept for the next run")
     a = parser.parse_args()
     if a.serve:
         return serve(a.serve, a.model, a.tower, a.onnx, int(a.batch), int(a.threads), a.seconds)
@@ -163,8 +169,8 @@ def main():
             import parity_full
             directory = str(pathlib.Path(scratch) / a.model)
             parity_full.build(a.model).save_pretrained(directory)
-        onnx = str(pathlib.Path(scratch) / "tower.onnx")
-        if set(a.engines.split(",")) & {"ort", "openvino"}:
+        onnx = a.onnx or str(pathlib.Path(scratch) / "tower.onnx")
+        if not os.path.exists(onnx) and set(a.engines.split(",")) & {"ort", "openvino"}:
             # In a process of its own, so that its memory is given back.
             subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import encode_peers as e;"
                             "e.export(*sys.argv[2:])", str(ROOT / "bench"), directory, a.tower, onnx], check=True,

@@ -140,8 +140,10 @@ class TowerEncoder : public Encoder {
           std::to_string(side->tokenizer->vocabulary()) + " ids, config.json's vocab_size is " +
           std::to_string(config_.text.vocabulary) + "; check that the files are of the same model");
     }
-    ESPY_ASSIGN_OR_RETURN(side->tower,
-                          LoadTextTower(config_, *weights_, side->tokenizer->pad_id(), &pool_));
+    ESPY_ASSIGN_OR_RETURN(side->tower, LoadTextTower(config_, *weights_,
+                                                     {.id = side->tokenizer->pad_id(),
+                                                      .left = side->tokenizer->pads_left()},
+                                                     &pool_));
     return side;
   }
 

@@ -17,13 +17,13 @@ Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
 }
 
 Result<std::unique_ptr<TextTower>> LoadTextTower(const ModelConfig& config,
-                                                 const Safetensors& weights, std::int32_t pad_id,
+                                                 const Safetensors& weights, Padding padding,
                                                  ThreadPool* pool) {
   switch (config.family) {
     case Family::kClip:
       return LoadClipTextTower(config, weights, pool);
     case Family::kSiglip:
-      return LoadSiglipTextTower(config, weights, pad_id, pool);
+      return LoadSiglipTextTower(config, weights, padding, pool);
   }
   return Status::Unsupported("this build has no text tower of the model's family");
 }

@@ -36,13 +36,19 @@ class TextTower {
                       float* out, ThreadPool* pool) const = 0;
 };
 
+// What fills a text up to the context where the family wants that, and on which side.
+struct Padding {
+  std::int32_t id = 0;
+  bool left = false;
+};
+
 // `weights` is the whole file; it must outlive the tower, which reads token embeddings out of it as
 // texts need them. Every other tensor is copied into the kernels' layout once. `pad_id` fills texts
 // up to the context where the family needs that.
 Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
                                                    const Safetensors& weights, ThreadPool* pool);
 Result<std::unique_ptr<TextTower>> LoadTextTower(const ModelConfig& config,
-                                                 const Safetensors& weights, std::int32_t pad_id,
+                                                 const Safetensors& weights, Padding padding,
                                                  ThreadPool* pool);
 
 }  // namespace espy::encoders

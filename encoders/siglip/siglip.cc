@@ -147,14 +147,14 @@ class SiglipImageTower : public ImageTower {
 class SiglipTextTower : public TextTower {
  public:
   static Result<std::unique_ptr<TextTower>> Load(const ModelConfig& config, const Safetensors& file,
-                                                 std::int32_t pad_id, ThreadPool* pool) {
+                                                 Padding padding, ThreadPool* pool) {
     const Weights weights(&file, "text_model", pool);
     auto tower = std::make_unique<SiglipTextTower>();
     tower->config_ = config.text;
-    tower->pad_id_ = pad_id;
-    if (pad_id < 0 || pad_id >= config.text.vocabulary) {
+    tower->padding_ = padding;
+    if (padding.id < 0 || padding.id >= config.text.vocabulary) {
       return Status::Corruption(file.path() + ": the tokenizer's padding id " +
-                                std::to_string(pad_id) + " is outside of the vocabulary of " +
+                                std::to_string(padding.id) + " is outside of the vocabulary of " +
                                 std::to_string(config.text.vocabulary) +
                                 "; check that tokenizer and weights are of the same model");
     }
@@ -183,7 +183,8 @@ class SiglipTextTower : public TextTower {
     workspace->tokens.Reserve(batch * config_.context * config_.width);
     std::vector<std::int64_t> offsets{0}, last;
     for (std::vector<std::int32_t> ids : texts) {
-      ids.resize(static_cast<std::size_t>(config_.context), pad_id_);
+      const std::size_t missing = static_cast<std::size_t>(config_.context) - ids.size();
+      ids.insert(padding_.left ? ids.begin() : ids.end(), missing, padding_.id);
       embedding_.Run(ids, workspace->tokens.data() + offsets.back() * config_.width);
       offsets.push_back(offsets.back() + config_.context);
       last.push_back(offsets.back() - 1);
@@ -195,7 +196,7 @@ class SiglipTextTower : public TextTower {
   }
 
   TextConfig config_;
-  std::int32_t pad_id_ = 0;
+  Padding padding_;
   TokenEmbedding embedding_;
   Transformer transformer_;
   Norm final_norm_;
@@ -211,9 +212,9 @@ Result<std::unique_ptr<ImageTower>> LoadSiglipImageTower(const ModelConfig& conf
 }
 
 Result<std::unique_ptr<TextTower>> LoadSiglipTextTower(const ModelConfig& config,
-                                                       const Safetensors& weights,
-                                                       std::int32_t pad_id, ThreadPool* pool) {
-  return SiglipTextTower::Load(config, weights, pad_id, pool);
+                                                       const Safetensors& weights, Padding padding,
+                                                       ThreadPool* pool) {
+  return SiglipTextTower::Load(config, weights, padding, pool);
 }
 
 }  // namespace espy::encoders

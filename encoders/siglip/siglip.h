@@ -16,8 +16,8 @@ Result<std::unique_ptr<ImageTower>> LoadSiglipImageTower(const ModelConfig& conf
                                                          const Safetensors& weights,
                                                          ThreadPool* pool);
 Result<std::unique_ptr<TextTower>> LoadSiglipTextTower(const ModelConfig& config,
-                                                       const Safetensors& weights,
-                                                       std::int32_t pad_id, ThreadPool* pool);
+                                                       const Safetensors& weights, Padding padding,
+                                                       ThreadPool* pool);
 
 }  // namespace espy::encoders
 

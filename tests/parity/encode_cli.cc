@@ -54,7 +54,7 @@ int Main(int argc, char** argv) {
     image.value()->Encode(pixels.data(), batch, &workspace, out.data(), &pool);
   } else {
     const int pad = argc > 6 ? std::atoi(argv[6]) : static_cast<int>(config->text.pad_id);
-    const auto text = LoadTextTower(*config, **weights, pad, &pool);
+    const auto text = LoadTextTower(*config, **weights, {.id = pad}, &pool);
     if (!text.ok()) return Fail(text.status());
     const auto numbers = ReadNumbers<std::int32_t>(argv[3]);
     std::vector<std::vector<std::int32_t>> texts;

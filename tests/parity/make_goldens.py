@@ -36,8 +36,8 @@ def clip(image, text, projection, dtype="F32", pad=1, **extra):
                 config=dict(model_type="clip", projection_dim=projection, vision_config=image, text_config=text, **extra))
 
 
-def siglip(image, text, dtype="F32", pad=1, **extra):
-    return dict(family="siglip", dtype=dtype, pad=pad,
+def siglip(image, text, dtype="F32", pad=1, pads_left=False, **extra):
+    return dict(family="siglip", dtype=dtype, pad=pad, pads_left=pads_left,
                 config=dict(model_type="siglip", vision_config=image, text_config=text, **extra))
 
 
@@ -90,6 +90,10 @@ def cases():
         tower(96, 6, 2, 150, "gelu", image_size=16, patch_size=8, layer_norm_eps=1e-5),
         tower(96, 6, 2, 150, "quick_gelu", vocab_size=70, max_position_embeddings=7, projection_size=96), dtype="BF16",
         pad=0)
+    yield "siglip2_pads_left", siglip(
+        tower(64, 1, 1, 128, "gelu_pytorch_tanh", image_size=16, patch_size=4),
+        tower(64, 2, 2, 128, "gelu_pytorch_tanh", vocab_size=60, max_position_embeddings=12, projection_size=64), pad=0,
+        pads_left=True)
     yield "siglip_196_tokens", siglip(
         tower(64, 1, 2, 128, "gelu_pytorch_tanh", image_size=56, patch_size=4),
         tower(64, 2, 2, 128, "gelu_pytorch_tanh", vocab_size=60, max_position_embeddings=64, projection_size=64))
@@ -143,10 +147,12 @@ def golden(name, case):
     images = model.get_image_features(pixel_values=pixels).pooler_output
     t = case["config"].get("text_config_dict") or case["config"]["text_config"]
     ids = list(texts(case["config"], random.Random(name)))
-    padded = torch.tensor([i + [case["pad"]] * (t["max_position_embeddings"] - len(i)) for i in ids])
+    pads = [[case["pad"]] * (t["max_position_embeddings"] - len(i)) for i in ids]
+    padded = torch.tensor([p + i if case.get("pads_left") else i + p for i, p in zip(ids, pads)])
     words = model.get_text_features(input_ids=padded).pooler_output
     short = lambda matrix: [[float(f"{x:.8g}") for x in row] for row in matrix.tolist()]
     return dict(name=name, family=case["family"], config=case["config"], dtype=case["dtype"], pad=case["pad"],
+                pads_left=case.get("pads_left", False),
                 tensors=[[key, list(shape), *formula.spread(key, shape)] for key, shape in sorted(shapes.items())],
                 images=short(images), texts=ids, text_embeddings=short(words))
 

@@ -41,6 +41,10 @@ struct Model {
   testing::TempDir directory;
 };
 
+Padding PaddingOf(const json& golden) {
+  return {.id = golden["pad"].get<std::int32_t>(), .left = golden.value("pads_left", false)};
+}
+
 struct Agreement {
   double cosine = 1;      // the least of any row
   double difference = 0;  // the largest, as a part of its row's norm
@@ -107,7 +111,7 @@ TEST_P(Parity, EmbeddingsAgreeWithTransformers) {
   EXPECT_LE(pictures.difference, kMaxDifference);
   RecordProperty("image_difference", std::to_string(pictures.difference));
 
-  const auto text = LoadTextTower(*config, **weights, golden["pad"].get<std::int32_t>(), &pool);
+  const auto text = LoadTextTower(*config, **weights, PaddingOf(golden), &pool);
   ESPY_ASSERT_OK(text);
   const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
   out.assign(ids.size() * static_cast<std::size_t>(config->projection), 0.0f);
@@ -142,7 +146,7 @@ TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
   }
   EXPECT_EQ(together, alone);
 
-  const auto text = LoadTextTower(*config, **weights, golden["pad"].get<std::int32_t>(), &two);
+  const auto text = LoadTextTower(*config, **weights, PaddingOf(golden), &two);
   ESPY_ASSERT_OK(text);
   const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
   together.assign(ids.size() * static_cast<std::size_t>(dimension), 0.0f);

@@ -159,7 +159,7 @@ ModelConfig ConfigOf(Family family) {
 
 Status LoadBoth(const ModelConfig& config, const Safetensors& file) {
   const Status image = LoadImageTower(config, file, nullptr).status();
-  return image.ok() ? LoadTextTower(config, file, 1, nullptr).status() : image;
+  return image.ok() ? LoadTextTower(config, file, {.id = 1}, nullptr).status() : image;
 }
 
 TEST_P(WholeModel, LoadsWithEveryTensorAndFailsWithoutAnyOne) {
@@ -189,14 +189,14 @@ TEST(SiglipTower, WithoutAPoolingHeadThereIsNoPictureVector) {
   const testing::TempDir directory;
   const auto file = Write(directory, TensorsOf(Family::kSiglip));
   EXPECT_EQ(LoadImageTower(config, *file, nullptr).status().code(), StatusCode::kUnsupported);
-  ESPY_ASSERT_OK(LoadTextTower(config, *file, 1, nullptr));
+  ESPY_ASSERT_OK(LoadTextTower(config, *file, {.id = 1}, nullptr));
 }
 
 TEST(SiglipTower, PaddingOutsideOfTheVocabularyIsRefused) {
   const testing::TempDir directory;
   const auto file = Write(directory, TensorsOf(Family::kSiglip));
   for (const std::int32_t pad : {-1, 10}) {
-    EXPECT_EQ(LoadTextTower(ConfigOf(Family::kSiglip), *file, pad, nullptr).status().code(),
+    EXPECT_EQ(LoadTextTower(ConfigOf(Family::kSiglip), *file, {.id = pad}, nullptr).status().code(),
               StatusCode::kCorruption);
   }
 }

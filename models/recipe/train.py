@@ -1,4 +1,4 @@
-"""Train espy-mini on a budget of minutes.
+"""Train by gradient on a budget of minutes, from what start.py built, or from noise when there is no start.pt.
 
     python train.py --cache DIR --run DIR/run --minutes 75
 
@@ -35,8 +35,11 @@ STAGES = ((0.62, 64, 1.0), (0.92, 96, 0.6), (1.01, 96, 1.0))
 MEAN_DECAY = 0.998  # of the running mean of the weights, a step
 
 
-def stage(progress, patch):
-    """(side in px, patches a picture keeps or None for all) at this share of the budget."""
+def stage(progress, patch, built):
+    """(side in px, patches a picture keeps or None for all) at this share of the budget. A built tower has a head for
+    every place of the full grid, so it always sees all of it."""
+    if built:
+        return Shape().image, None
     side, share = next((side, share) for until, side, share in STAGES if progress < until)
     return side, None if share == 1.0 else round((side // patch) ** 2 * share)
 
@@ -130,12 +133,13 @@ class Run:
             for group in optimiser.param_groups:
                 group["peak"] = group["lr"]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.amp == "fp16")
-        self.step, self.elapsed, self.drawn = 0, 0.0, 0
+        self.step, self.elapsed, self.drawn, self.built = 0, 0.0, 0, False
 
     def state(self):
         return {"model": self.model.state_dict(), "helpers": self.helpers.state_dict(), "mean": self.mean,
                 "optimisers": [o.state_dict() for o in self.optimisers], "scaler": self.scaler.state_dict(),
-                "random": torch.get_rng_state(), "step": self.step, "elapsed": self.elapsed, "drawn": self.drawn}
+                "random": torch.get_rng_state(), "step": self.step, "elapsed": self.elapsed, "drawn": self.drawn,
+                "built": self.built}
 
     def save(self, folder):
         torch.save(self.state(), folder / "checkpoint.part")
@@ -153,6 +157,7 @@ class Run:
         self.scaler.load_state_dict(saved["scaler"])
         torch.set_rng_state(saved["random"].cpu())
         self.step, self.elapsed, self.drawn = saved["step"], saved["elapsed"], saved["drawn"]
+        self.built = saved["built"]
         print(f"resumed at step {self.step}, {self.elapsed / 60:.1f} minutes spent", flush=True)
         return True
 
@@ -165,7 +170,7 @@ class Run:
             optimiser.zero_grad(set_to_none=True)
         kind = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
         with torch.autocast(self.device.type, dtype=kind, enabled=amp != "off"):
-            terms = losses(self.model, self.helpers, batch, *stage(progress, self.model.shape.patch))
+            terms = losses(self.model, self.helpers, batch, *stage(progress, self.model.shape.patch, self.built))
             total = terms["image"] + terms["text"] + terms["false"] + terms["words"] + (1 - progress) * terms["sketch"]
         self.scaler.scale(total).backward()
         for optimiser in self.optimisers:
@@ -220,7 +225,11 @@ def main():
     stream = Batches(items, wordnet, file, Shape().image, options.batch, options.seed)
     run = Run(options, len(stream.tags))
     if not run.restore(options.run):
-        start_vision(run.model, next(iter(stream))["pixels"])
+        run.built = (options.run / "start.pt").exists()
+        if run.built:
+            run.model.load_state_dict(torch.load(options.run / "start.pt", weights_only=True)["mean"])
+        else:
+            start_vision(run.model, next(iter(stream))["pixels"])
         run.mean = {n: p.detach().clone() for n, p in run.model.state_dict().items()}
     stream.seed = options.seed + 1000 * run.step
     print(f"seed {options.seed}, {len(stream.train)} training pictures, {len(stream.tags)} words, options "

@@ -236,6 +236,8 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   }
   if (Status status = GatherInput(flags, &options); !status.ok()) return status;
 
+  GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
+  const std::stop_token stop = graceful.token();
   const Place place = FindOrPlaceLibrary(*session, flags);
   std::unique_ptr<ScratchLibrary> scratch;  // outlives the library that is open inside it
   OpenOptions open;
@@ -251,8 +253,6 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
                  FullPath(place.path));
   }
 
-  GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
-  const std::stop_token stop = graceful.token();
   std::unique_ptr<FolderWatch> watch;
   if (flags.watch) {  // before the first run, so that nothing falls between
     Result<std::unique_ptr<FolderWatch>> made = FolderWatch::Create(options.paths, place.path);
@@ -265,6 +265,13 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   if (watch != nullptr && !report->cancelled) {
     if (Status status = session->out.Flush(); !status.ok()) return status;
     return KeepWatching(session, library->get(), place.path, options, stop, watch.get());
+  }
+  if (!flags.dry_run && !report->cancelled) {
+    // Searches are right without it, and faster with it; left undone, the next run goes on.
+    ProgressMeter meter(session->shows_progress());
+    const Status built =
+        (*library)->WaitForBackground([&meter](const Progress& p) { meter.Show(p); }, stop);
+    if (!built.ok() && built.code() != StatusCode::kCancelled) return built;
   }
   return report->failed > 0 ? kNothing : kDone;
 }

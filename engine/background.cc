@@ -1,4 +1,6 @@
 // The builder: one thread that seals and merges segments while the library is open.
+#include <chrono>
+
 #include "base/logging.h"
 #include "engine/library_impl.h"
 
@@ -52,13 +54,24 @@ void Library::Impl::WakeBackground() {
   background_wake_.notify_all();
 }
 
-Status Library::Impl::WaitForBackground() {
+Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::stop_token& stop) {
   if (!background_.joinable()) return Status::Ok();
+  const auto idle = [this] { return !background_requested_ && !background_running_; };
   std::unique_lock lock(background_mutex_);
-  background_idle_.wait(lock, [this] { return !background_requested_ && !background_running_; });
+  while (!background_idle_.wait_for(lock, stop, std::chrono::milliseconds(200), idle)) {
+    if (stop.stop_requested()) {
+      return Status::Cancelled(path + ": stopped; the next opening goes on building the index");
+    }
+    if (!progress) continue;
+    lock.unlock();
+    progress({"segments", 0, 0});
+    lock.lock();
+  }
   return background_status_;
 }
 
-Status Library::WaitForBackground() { return impl_->WaitForBackground(); }
+Status Library::WaitForBackground(const ProgressFn& progress, std::stop_token stop) {
+  return impl_->WaitForBackground(progress, stop);
+}
 
 }  // namespace espy

@@ -70,7 +70,7 @@ class Library::Impl {
   void StartBackground();
   void StopBackground();
   void WakeBackground();
-  Status WaitForBackground();
+  Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
 
   // --- forget.cc
   Status ForgetItems(const std::vector<Record>& records);
@@ -121,7 +121,7 @@ class Library::Impl {
 
   std::mutex background_mutex_;
   std::condition_variable_any background_wake_;
-  std::condition_variable background_idle_;
+  std::condition_variable_any background_idle_;
   bool background_requested_ = false;  // guarded by background_mutex_
   bool background_running_ = false;    // guarded by background_mutex_
   Status background_status_;           // guarded by background_mutex_: of the last run

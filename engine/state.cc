@@ -60,6 +60,7 @@ Status Library::Impl::OpenIndexLocked() {
   ESPY_RETURN_IF_ERROR(ReplayLog(index.get(), *snapshot));
   index_ = std::move(index);
   RefreshStateLocked();
+  if (index_->NeedsMaintenance()) WakeBackground();  // a build that an earlier run left undone
   return Status::Ok();
 }
 

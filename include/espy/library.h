@@ -132,7 +132,9 @@ class ESPY_EXPORT Library {
   Status Rebuild(const ProgressFn& progress = {}, std::stop_token stop = {});
   // Seals the growing segment, drops dead rows, and gives back disk space.
   Result<CompactReport> Compact(const ProgressFn& progress = {}, std::stop_token stop = {});
-  Status WaitForBackground();  // until no segment is being built; the last build's outcome
+  // Until no segment is being built; the last build's outcome. Cancelled when stopped: the next
+  // opening goes on building.
+  Status WaitForBackground(const ProgressFn& progress = {}, std::stop_token stop = {});
 
   class Impl;
 

@@ -81,13 +81,6 @@ class TowerEncoder : public Encoder {
       std::vector<std::vector<std::int32_t>> ids;
       for (const std::string& text : texts) {
         ids.push_back(side->tokenizer->Encode(text, config_.text.context));
-        // SigLIP's tower fills a text up from the right and looks at the last token; a tokenizer
-        // that pads from the left leaves it nothing to fill.
-        if (config_.family == Family::kSiglip && side->tokenizer->pads_left()) {
-          std::vector<std::int32_t>& last = ids.back();
-          const auto context = static_cast<std::size_t>(config_.text.context);
-          last.insert(last.begin(), context - last.size(), side->tokenizer->pad_id());
-        }
       }
       side->tower->Encode(ids, workspace, out, &pool_);
       kernels::L2Normalize(out, static_cast<std::int64_t>(texts.size()), config_.projection);

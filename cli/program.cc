@@ -38,6 +38,9 @@ Status WrongUse(const CLI::App& program, const CLI::ParseError& error) {
   }
   std::string why = error.what();
   std::string remedy = has_verb ? "; see espy help " + name : "; espy help lists the verbs";
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !VerbsOf(app).empty()) {
+    why = "needs a verb after it";
+  }
   const std::vector<std::string> unknown = program.remaining(/*recurse=*/true);
   if (!unknown.empty()) {
     const std::string& first = unknown.front();

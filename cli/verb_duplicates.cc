@@ -1,4 +1,5 @@
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,12 +70,16 @@ Outcome Duplicates(Session* session, const DuplicatesFlags& flags) {
   options.keep = flags.keep;
   const Result<std::vector<DuplicateGroup>> groups = (*library)->Duplicates(options);
   if (!groups.ok()) return groups.status();
+  std::set<std::string>
+      printed;  // a group of near copies names the exact copies of its members too
   for (const DuplicateGroup& group : *groups) {
     if (session->json) {
       session->out.Line(ToLine(GroupToJson(group)));
     } else if (flags.others || flags.nul) {
       const std::vector<Copy> copies = CopiesOf(group);
-      for (std::size_t i = 1; i < copies.size(); ++i) session->out.Path(copies[i].path, flags.nul);
+      for (std::size_t i = 1; i < copies.size(); ++i) {
+        if (printed.insert(copies[i].path).second) session->out.Path(copies[i].path, flags.nul);
+      }
     } else {
       PrintGroup(session, group);
     }
@@ -99,7 +104,7 @@ Nothing is changed. The first of each group is the one that --keep chooses. Exit
           "which one stands first: largest, oldest, newest or shortest-path (largest)",
           {"largest", "oldest", "newest", "shortest-path"});
   AddSwitch(verb, "--exact-only", &flags->exact_only, "only files with the same bytes");
-  AddInteger(verb, "--max-distance", &flags->max_distance, 0, 64,
+  AddInteger(verb, "--max-distance", &flags->max_distance, 0, 32,
              "bits of 64 in which near copies' perceptual hashes may differ (6)");
   AddNumber(verb, "--min-cosine", &flags->min_cosine, -1, 1,
             "how well near copies' vectors agree at least (0.95)");

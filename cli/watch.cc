@@ -80,7 +80,8 @@ Status FolderWatch::Add(const std::string& folder) {
     for (std::filesystem::directory_iterator entry(here, error), end; !error && entry != end;
          entry.increment(error)) {
       std::error_code ignored;
-      if (entry->is_directory(ignored) && entry->path().filename() != ".espy") {
+      // Ingest enters no hidden folder, and so not the library's own either.
+      if (entry->is_directory(ignored) && entry->path().filename().native().front() != '.') {
         left.push_back(entry->path().string());
       }
     }
@@ -102,7 +103,7 @@ Status FolderWatch::ReadEvents(bool* changed) {
         folders_.erase(event.wd);
         continue;
       }
-      if (name == ".espy") continue;
+      if (name.substr(0, 1) == ".") continue;
       *changed = true;
       if ((event.mask & IN_Q_OVERFLOW) != 0) {  // events were lost: look at everything again
         folders_.clear();

@@ -16,8 +16,8 @@ namespace espy::cli {
 class FolderWatch {
  public:
   // Watches each of `roots` and all folders below (a file's folder when a root is a file), but
-  // never `library`, nor a folder named .espy: ingest writes there. ResourceExhausted when the
-  // system gives no more watches.
+  // never `library`, nor a hidden folder: ingest enters none, and a library is one.
+  // ResourceExhausted when the system gives no more watches.
   static Result<std::unique_ptr<FolderWatch>> Create(const std::vector<std::string>& roots,
                                                      const std::string& library);
   ~FolderWatch();

@@ -8,6 +8,12 @@
 
 namespace espy::kernels {
 
+// Whether work of so many floating-point operations is worth waking other threads for: a thread
+// wakes in some 20 to 50 microseconds, in which one core does a few million.
+inline bool WorthThreads(ThreadPool* pool, double flop) {
+  return pool != nullptr && pool->threads() > 1 && flop >= 8e6;
+}
+
 template <class Body>
 void ParallelFor(ThreadPool* pool, std::int64_t n, const Body& body) {
   if (pool == nullptr || pool->threads() == 1 || n <= 1) {

@@ -9,6 +9,13 @@ namespace espy::kernels {
 
 void Attention(const AttentionArgs& args, ThreadPool* pool) {
   ESPY_CHECK(args.head_dim >= 1 && args.head_dim <= 1024, "head dimensions are from 1 to 1024");
+  double flop = 0;
+  for (std::int64_t s = 0; s < args.sequences; ++s) {
+    flop += 4.0 * static_cast<double>(args.query_offsets[s + 1] - args.query_offsets[s]) *
+            static_cast<double>(args.key_offsets[s + 1] - args.key_offsets[s]) *
+            static_cast<double>(args.heads * args.head_dim);
+  }
+  if (!WorthThreads(pool, flop)) pool = nullptr;
   ParallelFor(pool, args.sequences * args.heads, [&](std::int64_t task) {
     const std::int64_t s = task / args.heads;
     const std::int64_t column = task % args.heads * args.head_dim;

@@ -126,7 +126,7 @@ TEST_P(MatmulTable, RowHasTheSameBitsAloneAndInAnyBatch) {
 }
 
 TEST(Matmul, ThreadsChangeNoBitAndResidualMayBeTheOutput) {
-  const std::int64_t rows = 130, outputs = 200, inputs = 96;
+  const std::int64_t rows = 130, outputs = 400, inputs = 96;  // enough work for threads to be woken
   const auto a = Normal(rows * inputs, 6);
   const auto w = Normal(outputs * inputs, 7);
   const auto residual = Normal(rows * outputs, 8);

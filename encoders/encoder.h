@@ -13,43 +13,48 @@
 namespace espy::encoders {
 
 struct EncoderOptions {
-  int threads = 0;      // 0: one for each core
-  // A tower that is not asked for is not loaded; asking it to encode later loads it (once, any thread).
+  int threads = 0;  // 0: one for each core
+  // A tower that is not asked for is not loaded; asking it to encode later loads it (once, any
+  // thread).
   bool load_image = false;
   bool load_text = false;
 };
 
 // What is known of a model without loading its weights.
 struct EncoderInfo {
-  std::string name;            // the directory's name
+  std::string name;  // the directory's name
   std::string directory;
   std::string family;          // "clip", "siglip"
   std::int64_t dimension = 0;  // of both towers' output
   std::int64_t context = 0;    // tokens
   imaging::PreprocessSpec preprocess;
-  float logit_scale = 1;       // exp of the stored value: cosine times this (plus logit_bias) is the model's logit
+  float logit_scale =
+      1;  // exp of the stored value: cosine times this (plus logit_bias) is the model's logit
   float logit_bias = 0;
-  bool sigmoid = false;        // trained with the sigmoid loss: sigmoid(logit) is a probability
+  bool sigmoid = false;  // trained with the sigmoid loss: sigmoid(logit) is a probability
   std::uint64_t image_parameters = 0;
   std::uint64_t text_parameters = 0;
   std::uint64_t weight_bytes = 0;
-  std::string space_id;        // hex hash of config, preprocessing, tokenizer and weights: equal means comparable vectors
+  std::string space_id;  // hex hash of config, preprocessing, tokenizer and weights: equal means
+                         // comparable vectors
 };
 
 class Encoder {
  public:
-  // Reads the model directory as its publisher ships it. Every missing file, absent or misshapen tensor and malformed
-  // header is an error that names the file and the tensor.
+  // Reads the model directory as its publisher ships it. Every missing file, absent or misshapen
+  // tensor and malformed header is an error that names the file and the tensor.
   static Result<std::unique_ptr<Encoder>> Load(const std::string& directory,
                                                const EncoderOptions& options = {});
   virtual ~Encoder() = default;
 
   virtual const EncoderInfo& info() const = 0;
 
-  // pixels: [batch, 3, height, width] FP32 as Preprocess writes them; out: [batch, dimension] FP32, unit length.
+  // pixels: [batch, 3, height, width] FP32 as Preprocess writes them; out: [batch, dimension] FP32,
+  // unit length.
   virtual Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const = 0;
 
-  // texts: UTF-8; longer ones are cut to the context as the model's tokenizer does. out: [texts, dimension], unit length.
+  // texts: UTF-8; longer ones are cut to the context as the model's tokenizer does. out: [texts,
+  // dimension], unit length.
   virtual Status EncodeTexts(std::span<const std::string> texts, float* out) const = 0;
 
   // How many pictures one call encodes fastest on this machine.

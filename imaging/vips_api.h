@@ -1,8 +1,8 @@
 // The functions of libvips that Espy calls, found at the first picture that needs them.
 //
 // Linked in the usual way, libvips brings a hundred shared libraries along, and every start of the
-// program pays for them: an empty program takes 30 to 40 ms on a 2-core EPYC, against 1 ms without. A
-// search for words never decodes a picture, so the library is opened by dlopen when the first one
+// program pays for them: an empty program takes 30 to 40 ms on a 2-core EPYC, against 1 ms without.
+// A search for words never decodes a picture, so the library is opened by dlopen when the first one
 // comes. Types and prototypes still come from <vips/vips.h>.
 #ifndef ESPY_IMAGING_VIPS_API_H_
 #define ESPY_IMAGING_VIPS_API_H_

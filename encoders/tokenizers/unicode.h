@@ -12,8 +12,8 @@
 
 namespace espy::encoders {
 
-// Longer texts are cut here first. No model's context reaches nearly that far, and the slowest tokenizer (SentencePiece's
-// BPE) takes seconds for a megabyte.
+// Longer texts are cut here first. No model's context reaches nearly that far, and the slowest
+// tokenizer (SentencePiece's BPE) takes seconds for a megabyte.
 inline constexpr std::size_t kMaxTextBytes = std::size_t{256} << 10;
 
 // The text, cut to kMaxTextBytes, with each ill-formed sequence replaced by U+FFFD, one for each

@@ -2,6 +2,8 @@
 // order, writes them as one batch with one sync, and wakes the rest. The batch order is the
 // sequence order, so the log on disk is always a prefix of the sequence. Sharing at this level, and
 // not in RocksDB's own write groups, is what lets the rows hold their numbers.
+#include <sys/statvfs.h>
+
 #include <utility>
 
 #include "base/status_macros.h"
@@ -14,6 +16,9 @@ namespace {
 
 constexpr std::size_t kMaxGroupBytes =
     8u << 20;  // a group ends here: the first in it must not wait for all to be copied
+
+// What must stay free beside a commit itself: the tables that memtables become.
+constexpr std::uint64_t kSpareBytes = 16u << 20;
 
 }  // namespace
 
@@ -82,17 +87,43 @@ Status RocksStore::WriteGroup(const std::vector<Waiting*>& group) {
 
 Status RocksStore::Write(rocksdb::WriteBatch* batch, bool sync) {
   std::lock_guard lock(write_mutex_);
+  ESPY_RETURN_IF_ERROR(RequireSpace(batch->GetDataSize()));
   if (needs_resume_) {
-    // RocksDB refuses writes after an error until it has written its memtables out and begun a new
-    // log, which also leaves behind what the failed write may have left in the old one.
-    ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->Resume()));
+    ESPY_RETURN_IF_ERROR(db_->Resume());
     needs_resume_ = false;
   }
   rocksdb::WriteOptions write;
   write.sync = sync;
-  const rocksdb::Status status = (*db_)->Write(write, batch);
-  if (!status.ok()) needs_resume_ = true;
-  return db_->ToStatus(status);
+  rocksdb::Status status = (*db_)->Write(write, batch);
+  // A flush in the background may have failed since the last write; then this one did not begin.
+  if (!status.ok() && !db_->log_broken() && db_->Resume().ok())
+    status = (*db_)->Write(write, batch);
+  if (!status.ok()) {
+    needs_resume_ = true;
+    return db_->ToStatus(status);
+  }
+  unflushed_bytes_ += batch->GetDataSize();
+  if (unflushed_bytes_ >= flush_bytes_) {
+    // All families at this point of the log, in the background. What fails there shows at the next
+    // write; this one is done.
+    rocksdb::FlushOptions flush;
+    flush.wait = false;
+    if ((*db_)->Flush(flush, db_->own_handles()).ok()) unflushed_bytes_ = 0;
+  }
+  return Status::Ok();
+}
+
+// A full disk is best met before the log is: a write that fails there costs a new log, and perhaps
+// an opening.
+Status RocksStore::RequireSpace(std::uint64_t bytes) const {
+  struct statvfs disk;
+  if (::statvfs(directory_.c_str(), &disk) != 0) return Status::Ok();  // the write will tell
+  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  const std::uint64_t needed = bytes + kSpareBytes;
+  if (free >= needed) return Status::Ok();
+  return Status::IoError(directory_ + ": its disk has " + std::to_string(free >> 20) +
+                         " MB left, and " + std::to_string(needed >> 20) +
+                         " MB are needed; free space on it, then run it again");
 }
 
 Status RocksStore::RequireWritable() const {

@@ -5,9 +5,11 @@
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
 #include <map>
@@ -25,7 +27,6 @@ constexpr std::array<std::string_view, kFamilies> kNames = {
 // each being flushed or compacted (at most 32 MB more) + file buffers and indexes: under 150 MB for
 // any library.
 constexpr std::size_t kBlockCacheBytes = 32u << 20;
-constexpr std::size_t kMemtableBytes = 32u << 20;
 constexpr std::uint64_t kFileBytes = 32u << 20;
 constexpr std::uint64_t kBlobFileBytes = 64u << 20;
 
@@ -53,12 +54,10 @@ rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   db.track_and_verify_wals_in_manifest = true;
   db.wal_recovery_mode = static_cast<rocksdb::WALRecoveryMode>(options.recovery_mode);
   db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
-  // All families are flushed together. No family is then ever ahead of another, so reading a
-  // damaged log up to the damage (recovery mode 2) always gives a state that existed.
-  db.atomic_flush = true;
-  db.db_write_buffer_size =
-      options.hooks.write_buffer_bytes != 0 ? options.hooks.write_buffer_bytes : kMemtableBytes;
-  db.max_total_wal_size = 2 * kMemtableBytes;
+  // Memtables are written out by the store, all families at one point of the log (commit.cc). No
+  // limit here may do so for one family alone, which would then be ahead of the others.
+  db.db_write_buffer_size = 0;
+  db.max_total_wal_size = 1u << 30;
   // Every file stays open: a reader beside a writer keeps what the writer deletes.
   db.max_open_files = -1;
   db.max_background_jobs = 2;
@@ -89,7 +88,7 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
 
   rocksdb::ColumnFamilyOptions family;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  family.write_buffer_size = kMemtableBytes;
+  family.write_buffer_size = 8 * RocksDb::kMemtableBytes;
   family.target_file_size_base = kFileBytes;
   family.max_bytes_for_level_base = 4 * kFileBytes;
   family.level_compaction_dynamic_level_bytes = true;
@@ -107,6 +106,23 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
   return family;
 }
 
+// RocksDB would probe a full disk by itself every few seconds, and refuse until then. Here the next
+// commit asks: it is the moment at which someone wants to know.
+class ErrorListener final : public rocksdb::EventListener {
+ public:
+  explicit ErrorListener(std::atomic<bool>* log_broken) : log_broken_(log_broken) {}
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status*) override {
+    if (reason == rocksdb::BackgroundErrorReason::kWriteCallback) *log_broken_ = true;
+  }
+
+ private:
+  std::atomic<bool>* const log_broken_;
+};
+
 Status Try(const rocksdb::Status& status, const std::string& directory) {
   return RocksDb::ToStatus(status, directory);
 }
@@ -118,6 +134,9 @@ std::string_view FamilyName(Family family) { return kNames[family]; }
 Status RocksDb::ToStatus(const rocksdb::Status& status, const std::string& directory) {
   if (status.ok()) return Status::Ok();
   const std::string why = directory + "/db: " + status.ToString();
+  if (status.IsPathNotFound()) {
+    return Status::Corruption(why + "; a file is missing: restore the library from a backup");
+  }
   if (status.IsNotFound()) return Status::NotFound(why);
   if (status.IsCorruption()) {
     return Status::Corruption(why +
@@ -153,6 +172,8 @@ Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
   const std::string path = directory + "/db";
 
   rocksdb::DBOptions db_options = MakeDbOptions(options);
+  db_options.max_bgerror_resume_count = 0;
+  db_options.listeners.push_back(std::make_shared<ErrorListener>(&self->log_broken_));
   if (options.hooks.file_system != nullptr) {
     self->env_ = rocksdb::NewCompositeEnv(
         std::static_pointer_cast<rocksdb::FileSystem>(options.hooks.file_system));
@@ -195,6 +216,19 @@ RocksDb::~RocksDb() {
     [[maybe_unused]] const rocksdb::Status ignored = db_->DestroyColumnFamilyHandle(handle);
   }
   [[maybe_unused]] const rocksdb::Status ignored = db_->Close();
+}
+
+Status RocksDb::Resume() {
+  std::uint64_t entries = 0;
+  if (log_broken_ && (!db_->GetAggregatedIntProperty(
+                          rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries) ||
+                      entries == 0)) {
+    return Status::IoError(
+        directory_ + "/db: its log could not be written; close the library, then run it again");
+  }
+  ESPY_RETURN_IF_ERROR(ToStatus(db_->Resume()));
+  log_broken_ = false;
+  return Status::Ok();
 }
 
 std::vector<rocksdb::ColumnFamilyHandle*> RocksDb::own_handles() const {

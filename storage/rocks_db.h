@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -37,6 +38,9 @@ std::string_view FamilyName(Family family);
 // lets go.
 class RocksDb {
  public:
+  // Of all families together; then they are written out.
+  static constexpr std::uint64_t kMemtableBytes = 32u << 20;
+
   struct OpenOptions {
     bool create = false;
     bool read_only = false;
@@ -55,6 +59,12 @@ class RocksDb {
   rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles_[family]; }
   std::vector<rocksdb::ColumnFamilyHandle*> own_handles() const;
 
+  // Makes the database writable again after a write failed. RocksDB does so by writing its
+  // memtables out and beginning a new log. With nothing in them it would keep the log that failed,
+  // and trips over that: then only opening the library again helps, and this says so.
+  Status Resume();
+  bool log_broken() const { return log_broken_; }
+
   // Reads one row; NotFound carries `what` ("item 00ab...").
   Status Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
              std::string_view what, rocksdb::PinnableSlice* value) const;
@@ -67,7 +77,8 @@ class RocksDb {
   RocksDb() = default;
 
   std::string directory_;
-  std::unique_ptr<rocksdb::Env> env_;  // around a test's file system
+  std::atomic<bool> log_broken_{false};  // set by RocksDB's threads
+  std::unique_ptr<rocksdb::Env> env_;    // around a test's file system
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::vector<rocksdb::ColumnFamilyHandle*>

@@ -164,13 +164,10 @@ Result<std::shared_ptr<RocksDb>> RocksStore::OpenDb(const std::string& directory
 
 RocksStore::~RocksStore() {
   if (db_ == nullptr || options_.read_only) return;
-  // What the log holds is replayed at the next opening; a long log is worth writing out now.
-  std::uint64_t unflushed = 0;
-  if ((*db_)->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeActiveMemTable,
-                                       &unflushed) &&
-      unflushed > kFlushAtCloseBytes) {
-    [[maybe_unused]] const Status ignored = Flush();  // the log still holds it all
-  }
+  // What the log holds is replayed at the next opening; a long log is worth writing out now. If
+  // that fails the log still holds it all.
+  if (unflushed_bytes_ > kFlushAtCloseBytes) [[maybe_unused]]
+    const Status ignored = Flush();
 }
 
 std::shared_ptr<const Snapshot> RocksStore::TakeSnapshot() {
@@ -187,6 +184,8 @@ std::shared_ptr<const Snapshot> RocksStore::TakeSnapshot() {
 
 Status RocksStore::Flush() {
   ESPY_RETURN_IF_ERROR(RequireWritable());
+  std::lock_guard lock(write_mutex_);  // no commit in between: all families at one point of the log
+  unflushed_bytes_ = 0;
   return db_->ToStatus((*db_)->Flush(rocksdb::FlushOptions(), db_->own_handles()));
 }
 

@@ -117,6 +117,7 @@ class RocksStore final : public Store {
   Status ReadLastSeq();
   Status CheckAcked(std::uint64_t acked);
   Status RequireWritable() const;
+  Status RequireSpace(std::uint64_t bytes) const;
   Status WriteGroup(const std::vector<Waiting*>& group);
   // The one way to RocksDB's log; one thread at a time, or inside the commit queue's turn.
   Status Write(rocksdb::WriteBatch* batch, bool sync);
@@ -133,7 +134,7 @@ class RocksStore final : public Store {
   std::unique_ptr<AckedMark> acked_;   // null when read_only or not synced
   std::shared_ptr<RocksDb> db_;
   std::optional<LostChanges> lost_;
-  std::uint64_t unflushed_at_open_ = 0;
+  std::uint64_t flush_bytes_ = RocksDb::kMemtableBytes;
 
   std::atomic<std::uint64_t> last_seq_{0};  // written by the leader of a group
 
@@ -144,6 +145,7 @@ class RocksStore final : public Store {
 
   std::mutex write_mutex_;     // held while RocksDB writes: commits, spaces and segments take turns
   bool needs_resume_ = false;  // guarded by write_mutex_: the last write failed
+  std::uint64_t unflushed_bytes_ = 0;  // guarded by write_mutex_: in memtables, roughly
 
   std::mutex spaces_mutex_;  // AddSpace reads, then writes
 };

@@ -23,11 +23,17 @@ class ClusteredData {
   ClusteredData(std::uint64_t seed, std::int64_t dimension, int clusters)
       : random_(seed), dimension_(dimension) {
     for (int i = 0; i < clusters; ++i) centres_.push_back(Gaussian(1.0f));
+    for (int i = 0; i < kDirections; ++i) directions_.push_back(Gaussian(0.25f));
   }
 
   std::vector<float> Next() {
     const std::vector<float>& centre = centres_[random_() % centres_.size()];
-    std::vector<float> x = Gaussian(0.6f);
+    std::vector<float> x = Gaussian(0.05f);
+    std::normal_distribution<float> normal;
+    for (const std::vector<float>& direction : directions_) {
+      const float along = normal(random_);
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] += along * direction[i];
+    }
     float squares = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
       x[i] += centre[i];
@@ -54,7 +60,8 @@ class ClusteredData {
 
   std::mt19937_64 random_;
   const std::int64_t dimension_;
-  std::vector<std::vector<float>> centres_;
+  static constexpr int kDirections = 12;
+  std::vector<std::vector<float>> centres_, directions_;
 };
 
 // id -> vector; scores each by the routine that promises equal bits.

@@ -53,8 +53,9 @@ class Encoder {
   // unit length.
   virtual Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const = 0;
 
-  // texts: UTF-8; longer ones are cut to the context as the model's tokenizer does. out: [texts,
-  // dimension], unit length.
+  // texts: UTF-8; longer ones are cut to the context as the model's tokenizer does.
+  // out: [texts, dimension], unit length, but for a text (the empty one, say) that the model gives
+  // the vector 0: it stays 0.
   virtual Status EncodeTexts(std::span<const std::string> texts, float* out) const = 0;
 
   // How many pictures one call encodes fastest on this machine.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "encoders/embeddings.h"
 
@@ -103,6 +104,7 @@ class ClipTextTower : public TextTower {
             ThreadPool* pool) const {
     std::vector<std::int64_t> offsets{0}, ends;
     for (const std::vector<std::int32_t>& ids : texts) {
+      ESPY_CHECK(!ids.empty(), "a text has its end-of-text token at least");
       const std::int64_t end = ClipPooledPosition(ids, config_.eos_id);
       ends.push_back(offsets.back() + end);
       offsets.push_back(offsets.back() + end + 1);

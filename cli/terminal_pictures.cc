@@ -77,16 +77,22 @@ class RowImage {
         height_(kPlaceRows * kCellHeight),
         rgba_(static_cast<std::size_t>(width_) * height_ * 4, 0) {}
 
+  // Small pictures are enlarged to fill their place, so that all are of one size in a row.
   void Put(int place, const Pixels& pixels) {
-    const int left = place * (kPlaceColumns + kGapColumns) * kCellWidth +
-                     std::max(0, (kPlaceColumns * kCellWidth - pixels.width) / 2);
-    const int top = std::max(0, (height_ - pixels.height) / 2);
-    const int columns = std::min(pixels.width, kPlaceColumns * kCellWidth);
-    for (int y = 0; y < std::min(pixels.height, height_ - top); ++y) {
-      const std::uint8_t* from = pixels.rgb.data() + static_cast<std::size_t>(y) * pixels.width * 3;
+    constexpr int kPlaceWidth = kPlaceColumns * kCellWidth, kPlaceHeight = kPlaceRows * kCellHeight;
+    if (pixels.width < 1 || pixels.height < 1) return;
+    const double scale = std::min(static_cast<double>(kPlaceWidth) / pixels.width,
+                                  static_cast<double>(kPlaceHeight) / pixels.height);
+    const int width = std::clamp(static_cast<int>(pixels.width * scale), 1, kPlaceWidth);
+    const int height = std::clamp(static_cast<int>(pixels.height * scale), 1, kPlaceHeight);
+    const int left = place * (kPlaceColumns + kGapColumns) * kCellWidth + (kPlaceWidth - width) / 2;
+    const int top = (kPlaceHeight - height) / 2;
+    for (int y = 0; y < height; ++y) {
+      const std::size_t from_row = static_cast<std::size_t>(y) * pixels.height / height;
       std::uint8_t* to = rgba_.data() + (static_cast<std::size_t>(top + y) * width_ + left) * 4;
-      for (int x = 0; x < columns; ++x, from += 3, to += 4) {
-        std::memcpy(to, from, 3);
+      for (int x = 0; x < width; ++x, to += 4) {
+        const std::size_t from_column = static_cast<std::size_t>(x) * pixels.width / width;
+        std::memcpy(to, &pixels.rgb[(from_row * pixels.width + from_column) * 3], 3);
         to[3] = 255;
       }
     }

@@ -54,7 +54,7 @@ TEST(Weights, MissingTensorIsNamedWithItsFileAndShape) {
   const Weights weights(file.get(), "text_model", nullptr);
   const Status status = weights.ReadLinear("head", 3, 5).status();
   EXPECT_EQ(status.code(), StatusCode::kCorruption);
-  for (const std::string part :
+  for (const std::string& part :
        {directory / "model.safetensors", std::string("text_model.head.weight"),
         std::string("[3, 5]"), std::string("missing")}) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
@@ -67,7 +67,7 @@ TEST(Weights, WrongShapeIsToldBesideTheExpectedOne) {
   const Weights weights(file.get(), "text_model", nullptr);
   const Status status = weights.ReadLinear("head", 3, 5).status();
   EXPECT_EQ(status.code(), StatusCode::kCorruption);
-  for (const std::string part :
+  for (const std::string& part :
        {directory / "model.safetensors", std::string("text_model.head.weight"),
         std::string("[3, 5]"), std::string("[5, 3]")}) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();

@@ -20,24 +20,22 @@ class TreeBuilder {
 
   TreeBuilder(const std::string& name, const JsonLimits& limits) : name_(name), limits_(limits) {}
 
-  bool null() { return Put(JsonValue()); }
-  bool boolean(bool value) { return Put(JsonValue(value)); }
-  bool number_integer(number_integer_t value) {
-    return Put(JsonValue(static_cast<std::int64_t>(value)));
-  }
+  bool null() { return NewValue() != nullptr; }
+  bool boolean(bool value) { return Put(value); }
+  bool number_integer(number_integer_t value) { return Put(static_cast<std::int64_t>(value)); }
   bool number_unsigned(number_unsigned_t value) {
     if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
-      return Put(JsonValue(static_cast<double>(value)));
+      return Put(static_cast<double>(value));
     }
-    return Put(JsonValue(static_cast<std::int64_t>(value)));
+    return Put(static_cast<std::int64_t>(value));
   }
   bool number_float(number_float_t value, const string_t&) {
-    return Put(JsonValue(static_cast<double>(value)));
+    return Put(static_cast<double>(value));
   }
-  bool string(string_t& value) { return Put(JsonValue(std::move(value))); }
+  bool string(string_t& value) { return Put(std::move(value)); }
   bool binary(binary_t&) { return false; }
-  bool start_object(std::size_t) { return Open(JsonValue(JsonValue::Object())); }
-  bool start_array(std::size_t) { return Open(JsonValue(JsonValue::Array())); }
+  bool start_object(std::size_t) { return Open(JsonValue::Object()); }
+  bool start_array(std::size_t) { return Open(JsonValue::Array()); }
   bool key(string_t& value) {
     key_ = std::move(value);
     return true;
@@ -70,34 +68,35 @@ class TreeBuilder {
   const Status& status() const { return status_; }
 
  private:
-  // Puts the value where the parser stands, and tells where it lies.
-  JsonValue* Place(JsonValue value) {
+  // A null where the parser stands; nullptr beyond the limit.
+  JsonValue* NewValue() {
     if (++values_ > limits_.max_values) {
       status_ = Status::ResourceExhausted(name_ + ": more than " +
                                           std::to_string(limits_.max_values) + " JSON values");
       return nullptr;
     }
-    if (open_.empty()) {
-      root_ = std::move(value);
-      return &root_;
-    }
-    if (JsonValue::Array* array = open_.back()->MutableArray()) {
-      array->push_back(std::move(value));
-      return &array->back();
-    }
-    JsonValue::Object* object = open_.back()->MutableObject();
-    object->push_back({std::move(key_), std::move(value)});
-    return &object->back().value;
+    if (open_.empty()) return &root_;
+    if (JsonValue::Array* array = open_.back()->MutableArray()) return &array->emplace_back();
+    JsonMember& member = open_.back()->MutableObject()->emplace_back();
+    member.key = std::move(key_);
+    return &member.value;
   }
-  bool Put(JsonValue value) { return Place(std::move(value)) != nullptr; }
-  bool Open(JsonValue value) {
+  template <class T>
+  bool Put(T value) {
+    JsonValue* placed = NewValue();
+    if (placed != nullptr) placed->Set(std::move(value));
+    return placed != nullptr;
+  }
+  template <class Container>
+  bool Open(Container empty) {
     if (static_cast<int>(open_.size()) >= limits_.max_depth) {
       status_ = Status::ResourceExhausted(name_ + ": JSON nested more than " +
                                           std::to_string(limits_.max_depth) + " deep");
       return false;
     }
-    JsonValue* placed = Place(std::move(value));
+    JsonValue* placed = NewValue();
     if (placed == nullptr) return false;
+    placed->Set(std::move(empty));
     // The pointer stays good: its container takes no other value until this one is closed.
     open_.push_back(placed);
     return true;

@@ -26,8 +26,11 @@ class JsonValue {
   using Object = std::vector<JsonMember>;  // in the file's order
 
   JsonValue() = default;  // null
+  // Replaces what it is.
   template <class T>
-  explicit JsonValue(T value) : value_(std::move(value)) {}
+  void Set(T value) {
+    value_.template emplace<T>(std::move(value));
+  }
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   const bool* AsBool() const { return std::get_if<bool>(&value_); }

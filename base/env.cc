@@ -61,6 +61,12 @@ Status IoStatus(const std::string& path, int error) {
   return Status::IoError(std::move(message));
 }
 
+Status SyncDirectory(const std::string& path) {
+  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0 || ::fsync(directory.get()) != 0) return IoStatus(path, errno);
+  return Status::Ok();
+}
+
 Result<std::string> Env::ReadFile(const std::string& path, std::uint64_t max_bytes) {
   // O_NONBLOCK: opening a FIFO must not wait for its writer.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -128,10 +134,7 @@ Status Env::WriteFileAtomically(const std::string& path, std::string_view bytes)
   }
   if (::rename(beside.c_str(), path.c_str()) != 0) return IoStatus(path, errno);
   const auto slash = path.find_last_of('/');
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0 || ::fsync(directory.get()) != 0) return IoStatus(parent, errno);
-  return Status::Ok();
+  return SyncDirectory(slash == std::string::npos ? "." : path.substr(0, slash + 1));
 }
 
 std::int64_t Env::NowUnixNs() {

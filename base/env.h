@@ -44,6 +44,8 @@ class Env {
 // `path` made absolute against the current directory, "." and ".." resolved by name (symbolic links
 // are kept).
 std::string AbsolutePath(const std::string& path);
+// Makes the names in a directory (a rename, a new file) survive a power cut.
+Status SyncDirectory(const std::string& path);
 // The reason for errno as a sentence: "Permission denied".
 std::string ErrnoMessage(int error);
 Status IoStatus(const std::string& path, int error);  // NotFound for ENOENT, else IoError

@@ -16,6 +16,7 @@
 
 #include "base/logging.h"
 #include "base/status_macros.h"
+#include "storage/library_files.h"
 
 namespace espy::storage {
 namespace {
@@ -169,7 +170,7 @@ Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
                                                const OpenOptions& options) {
   std::shared_ptr<RocksDb> self(new RocksDb());
   self->directory_ = directory;
-  const std::string path = directory + "/db";
+  const std::string path = directory + (options.create ? kDbBeingMade : "/db");
 
   rocksdb::DBOptions db_options = MakeDbOptions(options);
   db_options.max_bgerror_resume_count = 0;
@@ -183,6 +184,16 @@ Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
   std::vector<std::string> names;
   if (!options.create) {
     ESPY_RETURN_IF_ERROR(Try(rocksdb::DB::ListColumnFamilies(db_options, path, &names), directory));
+    // Families are made one by one, all before the first change is acknowledged. A writer makes the
+    // rest; to a reader such a library is not there yet.
+    const bool all_made = std::all_of(kNames.begin(), kNames.end(), [&](std::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    });
+    if (options.read_only && !all_made && AckedMark::Read(directory) == 0) {
+      return Status::NotFound(directory +
+                              ": there is no library here yet, its making was interrupted; "
+                              "`espy ingest` makes it");
+    }
   }
   for (const std::string_view name : kNames) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);

@@ -36,13 +36,16 @@ std::string_view FamilyName(Family family);
 
 // The database and its handles; closed when the last holder (the store, a snapshot, a running scan)
 // lets go.
+// A new database, until every column family is in it: below the library's directory.
+inline constexpr const char* kDbBeingMade = "/db.new";
+
 class RocksDb {
  public:
   // Of all families together; then they are written out.
   static constexpr std::uint64_t kMemtableBytes = 32u << 20;
 
   struct OpenOptions {
-    bool create = false;
+    bool create = false;  // makes it as kDbBeingMade; the caller gives it its name when it is whole
     bool read_only = false;
     // 0: a damaged log is refused, except for a record cut short at its very end. 2: it is read up
     // to the damage. 3: around the damage, to learn what was there; for reading only.

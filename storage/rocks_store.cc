@@ -19,10 +19,8 @@ namespace {
 constexpr int kReaderAttempts = 5;
 constexpr std::uint64_t kFlushAtCloseBytes = 4u << 20;
 
-RocksDb::OpenOptions DbOptions(const StoreOptions& options, bool create,
-                               const testing::Hooks& hooks) {
+RocksDb::OpenOptions DbOptions(const StoreOptions& options, const testing::Hooks& hooks) {
   RocksDb::OpenOptions db;
-  db.create = create;
   db.read_only = options.read_only;
   db.recovery_mode = options.recover_tail ? 2 : 0;
   db.hooks = hooks;
@@ -53,6 +51,24 @@ Status DamagedLog(const std::string& directory, const std::string& why) {
   return Status::Corruption(directory + ": the write-ahead log is damaged (" + why +
                             "); run `espy verify --repair`, which keeps every change before the "
                             "damage and says what was lost");
+}
+
+// Makes an empty database under another name, and renames it when all its column families are
+// there: a program that is killed meanwhile leaves no library that readers would find incomplete.
+Status MakeDb(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const std::string unfinished = directory + kDbBeingMade;
+  for (const std::string& leftover : {unfinished, directory + "/db"}) {
+    fs::remove_all(leftover, error);  // neither holds data: InspectLibrary has looked
+    if (error) return IoStatus(leftover, error.value());
+  }
+  RocksDb::OpenOptions make;
+  make.create = true;
+  ESPY_RETURN_IF_ERROR(RocksDb::Open(directory, make).status());
+  fs::rename(unfinished, directory + "/db", error);
+  if (error) return IoStatus(directory + "/db", error.value());
+  return SyncDirectory(directory);
 }
 
 // Copies the logs to damaged/ before anything is written: what recovery cannot read may still be of
@@ -120,8 +136,8 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
     const Result<std::uint64_t> around = ProbeLastSeq(directory, 3, hooks);
     if (around.ok()) reached = std::max(reached, *around);
   }
-  const bool create = state != LibraryState::kPresent;
-  ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, create, hooks));
+  if (state != LibraryState::kPresent) ESPY_RETURN_IF_ERROR(MakeDb(directory));
+  ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks));
   ESPY_ASSIGN_OR_RETURN(const std::uint64_t last, LastSeqIn(*store->db_));
   store->last_seq_.store(last, std::memory_order_release);
   if (options.recover_tail) {
@@ -146,9 +162,9 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
 }
 
 Result<std::shared_ptr<RocksDb>> RocksStore::OpenDb(const std::string& directory,
-                                                    const StoreOptions& options, bool create,
+                                                    const StoreOptions& options,
                                                     const testing::Hooks& hooks) {
-  const RocksDb::OpenOptions db_options = DbOptions(options, create, hooks);
+  const RocksDb::OpenOptions db_options = DbOptions(options, hooks);
   Result<std::shared_ptr<RocksDb>> db = RocksDb::Open(directory, db_options);
   // A writer may replace files between a reader's look at the manifest and its opening them.
   for (int attempt = 1; !db.ok() && options.read_only && attempt < kReaderAttempts; ++attempt) {

@@ -112,7 +112,7 @@ class RocksStore final : public Store {
       : directory_(std::move(directory)), options_(options) {}
 
   static Result<std::shared_ptr<RocksDb>> OpenDb(const std::string& directory,
-                                                 const StoreOptions& options, bool create,
+                                                 const StoreOptions& options,
                                                  const testing::Hooks& hooks);
   Status ReadLastSeq();
   Status CheckAcked(std::uint64_t acked);

@@ -49,7 +49,7 @@ class Library:
 
     def sound_items(self):
         """How many items a verify finds, or none when there is no library yet."""
-        if not (self.path / "FORMAT").exists():
+        if not (self.path / "db" / "CURRENT").exists():
             return 0
         report = self.answer("verify")
         if not report["ok"] or report["problems"]:

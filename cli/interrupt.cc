@@ -1,10 +1,11 @@
 #include "cli/interrupt.h"
 
-#include <pthread.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 namespace espy::cli {
 namespace {
 
+int g_pipe[2] = {-1, -1};       // from the handler to the thread; set before either is there
 std::atomic<int> g_signal = 0;  // the first that came
 std::mutex g_mutex;
 std::optional<std::stop_source>
@@ -25,10 +27,19 @@ const char* g_message = "";  // guarded by g_mutex
   ::_exit(128 + number);
 }
 
-void WaitForSignals(sigset_t signals) {
+// Runs on whatever thread the system picks, in the midst of anything: it may only write.
+void PassOn(int number) {
+  const int error = errno;
+  const char byte = static_cast<char>(number);
+  (void)!::write(g_pipe[1], &byte, 1);
+  errno = error;
+}
+
+void WaitForSignals() {
+  char byte = 0;
   for (;;) {
-    int number = 0;
-    if (::sigwait(&signals, &number) != 0) continue;
+    if (::read(g_pipe[0], &byte, 1) != 1) continue;
+    const int number = byte;
     int none = 0;
     const bool first = g_signal.compare_exchange_strong(none, number);
     std::lock_guard lock(g_mutex);
@@ -43,17 +54,18 @@ void WaitForSignals(sigset_t signals) {
 }  // namespace
 
 void StartInterruptThread() {
-  sigset_t signals;
-  sigemptyset(&signals);
+  if (::pipe2(g_pipe, O_CLOEXEC) != 0) return;  // signals then end the program at once, as ever
+  std::thread(WaitForSignals).detach();
   for (const int number : {SIGINT, SIGTERM}) {
     struct sigaction now {};
     // A shell that starts the program in the background has it ignore Ctrl-C: that stays so.
-    if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) {
-      sigaddset(&signals, number);
-    }
+    if (::sigaction(number, nullptr, &now) != 0 || now.sa_handler == SIG_IGN) continue;
+    struct sigaction pass_on {};
+    pass_on.sa_handler = PassOn;
+    pass_on.sa_flags = SA_RESTART;
+    sigemptyset(&pass_on.sa_mask);
+    ::sigaction(number, &pass_on, nullptr);
   }
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread(WaitForSignals, signals).detach();
 }
 
 GracefulStop::GracefulStop(const char* message) {

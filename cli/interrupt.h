@@ -1,7 +1,8 @@
-// Ctrl-C. A thread of its own waits for SIGINT and SIGTERM, so that no handler ever runs inside
-// other code. While a verb says that it can stop by itself, the first signal asks it to and the
-// second ends the program at once; otherwise the first one does. The library on disk is whole
-// either way.
+// Ctrl-C. The handler of SIGINT and SIGTERM only passes the number on to a thread that waits for
+// it, so that what follows runs outside of other code. (Blocking the signals would not do:
+// libraries start threads before main.) While a verb says that it can stop by itself, the first
+// signal asks it to and the second ends the program at once; otherwise the first one does. The
+// library on disk is whole either way.
 #ifndef ESPY_CLI_INTERRUPT_H_
 #define ESPY_CLI_INTERRUPT_H_
 
@@ -9,7 +10,7 @@
 
 namespace espy::cli {
 
-// Once, at the start of main, before any other thread: those inherit the signal mask.
+// Once, at the start of main.
 void StartInterruptThread();
 
 // While one lives, the first signal requests its stop token.

@@ -142,7 +142,7 @@ std::string Summary(const IngestReport& report, bool dry_run) {
   add(report.vanished, report.vanished == 1 ? "path gone" : "paths gone");
   add(report.failed, "failed");
   add(report.skipped, "skipped (not pictures)");
-  if (text.empty()) text = "no pictures found";
+  if (text.empty()) text = report.cancelled ? "nothing taken yet" : "no pictures found";
   text += " in " + FormatDuration(report.seconds);
   if (report.added > 0 && report.seconds > 0 && !dry_run) {
     text += " (" + FormatFixed(static_cast<double>(report.added) / report.seconds, 1) +

@@ -95,8 +95,7 @@ Status RocksStore::Write(rocksdb::WriteBatch* batch, bool sync) {
   rocksdb::WriteOptions write;
   write.sync = sync;
   rocksdb::Status status = (*db_)->Write(write, batch);
-  // A compaction in the background may have failed since the last write; then this one did not
-  // begin.
+  // A flush in the background may have failed since the last write; then this one did not begin.
   if (!status.ok() && !db_->log_broken() && db_->Resume().ok())
     status = (*db_)->Write(write, batch);
   if (!status.ok()) {
@@ -105,12 +104,11 @@ Status RocksStore::Write(rocksdb::WriteBatch* batch, bool sync) {
   }
   unflushed_bytes_ += batch->GetDataSize();
   if (unflushed_bytes_ >= flush_bytes_) {
-    // All families at this point of the log, and done before the next commit: a family whose flush
-    // is still under way when the log is switched would keep the old log alive, and every opening
-    // would read it. A failure leaves this commit in the log, where it is safe; the next one
-    // resumes.
-    needs_resume_ = !(*db_)->Flush(rocksdb::FlushOptions(), db_->own_handles()).ok();
-    if (!needs_resume_) unflushed_bytes_ = 0;
+    // All families at this point of the log, in the background. What fails there shows at the next
+    // write; this one is done.
+    rocksdb::FlushOptions flush;
+    flush.wait = false;
+    if ((*db_)->Flush(flush, db_->own_handles()).ok()) unflushed_bytes_ = 0;
   }
   return Status::Ok();
 }

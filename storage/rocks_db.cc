@@ -247,10 +247,8 @@ std::vector<rocksdb::ColumnFamilyHandle*> RocksDb::own_handles() const {
 }
 
 Status RocksDb::Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
-                    std::string_view what, rocksdb::PinnableSlice* value,
-                    bool has_own_checksum) const {
+                    std::string_view what, rocksdb::PinnableSlice* value) const {
   rocksdb::ReadOptions read;
-  read.verify_checksums = !has_own_checksum;
   read.snapshot = snapshot;
   const rocksdb::Status status = db_->Get(read, handles_[family], key, value);
   if (status.IsNotFound()) return Status::NotFound(std::string(what) + ": is not in the library");

@@ -70,8 +70,7 @@ class RocksDb {
 
   // Reads one row; NotFound carries `what` ("item 00ab...").
   Status Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
-             std::string_view what, rocksdb::PinnableSlice* value,
-             bool has_own_checksum = false) const;
+             std::string_view what, rocksdb::PinnableSlice* value) const;
 
   // A status of RocksDB as one of ours, with the directory and what to do.
   Status ToStatus(const rocksdb::Status& status) const { return ToStatus(status, directory_); }

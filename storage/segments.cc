@@ -21,7 +21,7 @@ Status PutSegmentRow(const RocksDb& db, rocksdb::WriteBatch* batch, const std::s
 Result<std::string> GetSegmentRow(const RocksDb& db, const std::string& directory,
                                   const std::string& key, const std::string& what) {
   rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db.Get(kSegments, key, nullptr, what, &value, true));
+  ESPY_RETURN_IF_ERROR(db.Get(kSegments, key, nullptr, what, &value));
   const Result<std::string_view> bytes = ParseSegmentValue(value.ToStringView());
   if (!bytes.ok()) {
     return Status(bytes.status().code(), directory + ": " + what + ": " + bytes.status().message() +

@@ -32,7 +32,8 @@ class RecallTest : public ::testing::Test {
     options.dimension = kDimension;
     options.seal_rows = kRows;
     options.hnsw_rows = kRows;  // m, ef_construction and ef_search as shipped
-    index_ = VectorIndex::Empty(options, new MemoryStore()).release();
+    static MemoryStore store;
+    index_ = VectorIndex::Empty(options, &store).release();
     ClusteredData data(21, kDimension, 200);
     for (std::uint64_t id = 1; id <= kRows; ++id) index_->Add(id, id, data.NextHalf());
     index_->Publish(kRows);

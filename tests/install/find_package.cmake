@@ -1,4 +1,4 @@
-# cmake -D ESPY_BUILD=... -D ESPY_SOURCE=... -D CXX=... -P find_package.cmake
+# cmake -D ESPY_BUILD=... -D ESPY_SOURCE=... -D CXX=... -D GENERATOR=... -P find_package.cmake
 cmake_minimum_required(VERSION 3.25)
 set(work ${ESPY_BUILD}/install-test)
 set(prefix ${work}/prefix)
@@ -36,7 +36,8 @@ if(NOT out MATCHES "\"directory\":\"${moved}/")
   message(FATAL_ERROR "the installed program does not find the installed model:\n${out}")
 endif()
 
-run("configure" ${CMAKE_COMMAND} -S ${ESPY_SOURCE}/tests/install/consumer -B ${work}/consumer
+# With the generator that built Espy: a machine need not have CMake's default one.
+run("configure" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${ESPY_SOURCE}/tests/install/consumer -B ${work}/consumer
     -D CMAKE_PREFIX_PATH=${moved} -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_BUILD_TYPE=Debug)
 run("build" ${CMAKE_COMMAND} --build ${work}/consumer)
 run("run" ${clean} ${work}/consumer/ask ${work}/pictures.espy ${ESPY_SOURCE}/tests/install/pictures "red")

@@ -6,6 +6,7 @@
 #include "base/env.h"
 #include "base/status_macros.h"
 #include "espy/query.h"
+#include "imaging/decode.h"
 
 namespace espy {
 namespace {
@@ -21,8 +22,11 @@ std::pair<float, std::string_view> SplitWeight(std::string_view text) {
   return {weight, text.substr(colon + 1)};
 }
 
+// What is written like a path is one, there or not: whoever mistypes a picture's name is told so, and
+// gets no answer to its letters.
 bool NamesFile(const std::string& text) {
   if (text.starts_with("./") || text.starts_with("../") || text.starts_with("/")) return true;
+  if (text.find(' ') == std::string::npos && imaging::HasPictureExtension(text)) return true;
   const auto facts = Env::Default()->Stat(text);
   return facts.ok() && facts->kind == FileFacts::Kind::kFile;
 }

@@ -61,10 +61,15 @@ Result<std::vector<float>> Library::Impl::TermVector(const QueryTerm& term, cons
       const std::string absolute = AbsolutePath(term.text);
       const auto facts = env->Stat(absolute);
       if (const auto row = store->GetPath(absolute, state.snapshot.get()); row.ok()) {
-        if (facts.ok() && facts->size == row->size && facts->modified_ns == row->modified_ns) {
+        // One that is gone from the disk is still in the library.
+        if (!facts.ok() || (facts->size == row->size && facts->modified_ns == row->modified_ns)) {
           items->push_back(row->item);
           return ItemVector(row->item, state);
         }
+      }
+      if (!facts.ok()) {
+        return Status(facts.status().code(),
+                      term.text + ": there is no such picture; give one that is there, or words");
       }
       return EncodePicture(term.text);
     }

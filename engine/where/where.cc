@@ -249,11 +249,11 @@ class Parser {
       }
     }
     if (error != std::errc() || rest != end) {
-      const char* wanted = field->type == FieldType::kTime
-                               ? "` is a time: give 2020, 2020-05, 2020-05-17 or seconds since 1970"
-                               : "` is a number";
-      return Status::InvalidArgument("--where: `" + std::string(field->name) + wanted + ", not `" +
-                                     value + "`");
+      const bool time = field->type == FieldType::kTime;
+      return Status::InvalidArgument(
+          "--where: `" + std::string(field->name) + (time ? "` is a time" : "` is a number") +
+          ", not `" + value + "`; give " +
+          (time ? "2020, 2020-05, 2020-05-17 or seconds since 1970" : "one, as in width > 1000"));
     }
     return std::unique_ptr<const Filter>(
         std::make_unique<NumberTest>(field, op, number * unit, number * unit));

@@ -31,9 +31,12 @@ struct Query {
 
 // Reads a query as people write it on a command line, one element for each argument:
 //   "dog on grass"            a phrase (several phrases without + or - are joined to one)
-//   ./dog.jpg + night         a picture file (the argument names an existing file, or starts with
-//   ./ ../ or /) and a phrase "a" + "b" - "c"           sums and differences 2:snow - 0.5:car
-//   weights; "id:00f3..." names an item of the library
+//   ./dog.jpg + night         a picture file and a phrase. A picture is an argument that names a
+//                             file that is there, or that starts with ./ ../ or /, or that has no
+//                             space and ends as pictures do (dog.jpg)
+//   "a" + "b" - "c"           sums and differences
+//   2:snow - 0.5:car          weights
+//   id:00f3...                an item of the library
 // InvalidArgument when nothing is left to search for, or a weight is not a finite number.
 ESPY_EXPORT Result<Query> ParseQuery(const std::vector<std::string>& arguments);
 

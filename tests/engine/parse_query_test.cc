@@ -48,7 +48,8 @@ TEST(ParseQuery, APictureIsAFileThatExistsOrAPathThatLooksLikeOne) {
   EXPECT_EQ(query.terms[0].kind, Kind::kPicture);
   EXPECT_EQ(query.terms[1].kind, Kind::kText);
   EXPECT_EQ(Parse({"./gone.jpg"}).terms[0].kind, Kind::kPicture);
-  EXPECT_EQ(Parse({"gone.jpg"}).terms[0].kind, Kind::kText);
+  EXPECT_EQ(Parse({"gone.JPG"}).terms[0].kind, Kind::kPicture);
+  EXPECT_EQ(Parse({"a photo.jpg"}).terms[0].kind, Kind::kText);
 }
 
 TEST(ParseQuery, AnIdNamesAnItem) {

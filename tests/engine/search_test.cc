@@ -26,6 +26,17 @@ TEST_F(SearchTest, APictureOfTheLibraryFindsItselfFirst) {
   EXPECT_NEAR(again->hits[0].score, 1.0, 1e-3);
 }
 
+TEST_F(SearchTest, APictureOfTheLibraryIsAskedWithAfterItsFileIsGone) {
+  MakePictures(5);
+  auto library = Open();
+  Ingest(library.get());
+  const std::string path = pictures() + "/p3.bmp";
+  std::filesystem::remove(path);
+  auto result = library->Search(Q({path}), {.k = 1});
+  ESPY_ASSERT_OK(result);
+  EXPECT_EQ(result->hits[0].record.paths[0], path);
+}
+
 TEST_F(SearchTest, SimilarLeavesTheItemItselfOut) {
   MakePictures(10);
   auto library = Open();

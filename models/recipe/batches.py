@@ -19,7 +19,7 @@ from scenes import SceneMaker, article
 
 _COLOURS = frozenset(lexicon.COLOURS)
 _PAINTED = _COLOURS | {"one", "two", "three", "four"}
-SCENES, EXTRA = 0.36, 0.75  # shares of the batch size: composed scenes, further sentences
+SCENES, EXTRA = 0.3, 0.75  # shares of the batch size: composed scenes, further sentences
 
 
 def tag_vocabulary(train):
@@ -99,10 +99,10 @@ class Batches(torch.utils.data.IterableDataset):
             canvas = compose.random_crop(item.pixels, self.side, rng, 0.4)
         else:
             draw = rng.random()
-            if draw < 0.25 and self._backgrounds:
+            if draw < 0.16 and self._backgrounds:
                 place = self._backgrounds[rng.integers(len(self._backgrounds))]
                 canvas = compose.random_crop(place.pixels, self.side, rng, 0.25)
-            elif draw < 0.35:
+            elif draw < 0.24:
                 background = list(compose.RGB_OF)[rng.integers(len(compose.RGB_OF))]
                 canvas = compose.plain_background(self.side, rng, background)
             else:

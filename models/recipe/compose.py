@@ -5,12 +5,13 @@ too. One single-object picture takes about half a millisecond, a scene with thre
 """
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 HUE_OF = {"red": 0, "orange": 20, "yellow": 40, "green": 85, "blue": 155, "purple": 195, "pink": 228}  # PIL hue, 0-255
 RGB_OF = {"red": (210, 40, 40), "orange": (240, 150, 40), "yellow": (245, 225, 70), "green": (60, 170, 70),
           "blue": (60, 100, 220), "purple": (140, 70, 190), "pink": (245, 150, 190), "brown": (130, 85, 45),
           "black": (15, 15, 15), "white": (255, 255, 255), "gray": (140, 140, 140)}
+REDRAWN = 0.2  # share of the training pictures that are restyled
 BILINEAR, BICUBIC = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
 
 
@@ -31,10 +32,10 @@ def plain_background(side, rng, colour=None):
         jitter = rng.integers(-20, 21, 3)
         return Image.new("RGB", (side, side), tuple(np.clip(np.array(RGB_OF[colour]) + jitter, 0, 255).tolist()))
     draw = rng.random()
-    if draw < 0.55:
+    if draw < 0.7:
         return Image.new("RGB", (side, side), (255, 255, 255))
-    one = rng.integers(0, 256, 3) if draw < 0.65 else rng.integers(150, 256, 3)
-    if draw < 0.8:
+    one = rng.integers(0, 256, 3) if draw < 0.77 else rng.integers(150, 256, 3)
+    if draw < 0.86:
         return Image.new("RGB", (side, side), tuple(one.tolist()))
     two = rng.integers(0, 256, 3)
     ramp = np.linspace(one, two, side).astype(np.uint8)
@@ -96,8 +97,27 @@ def single(item, side, rng, background):
     return canvas
 
 
+def redrawn(image, rng):
+    """The picture as another hand might draw it: few flat colours, dark outlines, or both."""
+    draw = rng.random()
+    outlined = draw < 0.75
+    if outlined:
+        edges = image.convert("L").filter(ImageFilter.FIND_EDGES).crop((1, 1, image.width - 1, image.height - 1))
+        lines = ImageOps.expand(edges, 1).point(lambda v, least=int(rng.integers(40, 110)): 255 * (v > least))
+        if rng.random() < 0.5:
+            lines = lines.filter(ImageFilter.MaxFilter(3))
+    if draw > 0.4:
+        image = image.quantize(int(rng.integers(3, 9)), Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert("RGB")
+    if outlined:
+        shade = tuple(rng.integers(0, 50, 3).tolist())
+        image.paste(Image.new("RGB", image.size, shade), (0, 0), lines.filter(ImageFilter.GaussianBlur(0.4)))
+    return image
+
+
 def jitter(image, rng, colour_matters):
-    """Light, contrast, saturation and, where no colour was named, hue; sometimes grey or blurred."""
+    """Light, contrast, saturation and, where no colour was named, hue; sometimes grey, blurred or redrawn."""
+    if rng.random() < REDRAWN:
+        image = redrawn(image.copy(), rng)
     if rng.random() < 0.5:
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.7, 1.25))
     if rng.random() < 0.4:
@@ -106,6 +126,8 @@ def jitter(image, rng, colour_matters):
         draw = rng.random()
         if draw < 0.08:
             image = image.convert("L").convert("RGB")
+        elif draw < 0.12:
+            image = ImageOps.invert(image)
         elif draw < 0.3:
             image = ImageEnhance.Color(image).enhance(rng.uniform(0.3, 1.6))
         elif draw < 0.5:

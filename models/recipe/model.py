@@ -40,14 +40,19 @@ class Attention(nn.Module):
         self.heads = heads
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(4))
 
-    def forward(self, x, causal):
+    def forward(self, x, causal, asking=None):
+        """`asking` is how many of the first tokens ask; the others are only looked at. None: all ask."""
         b, t, c = x.shape
-        # Three separate layers by name, as published, but one product: fewer, larger ones run faster.
-        three = (self.q_proj, self.k_proj, self.v_proj)
-        qkv = F.linear(x, torch.cat([p.weight for p in three]), torch.cat([p.bias for p in three]))
-        q, k, v = qkv.view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if asking is None:
+            # Three separate layers by name, as published, but one product: fewer, larger ones run faster.
+            three = (self.q_proj, self.k_proj, self.v_proj)
+            qkv = F.linear(x, torch.cat([p.weight for p in three]), torch.cat([p.bias for p in three]))
+            q, k, v = qkv.view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        else:
+            q, k, v = (p(y).view(b, -1, self.heads, c // self.heads).transpose(1, 2)
+                       for p, y in ((self.q_proj, x[:, :asking]), (self.k_proj, x), (self.v_proj, x)))
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-        return self.out_proj(mixed.transpose(1, 2).reshape(b, t, c))
+        return self.out_proj(mixed.transpose(1, 2).reshape(b, -1, c))
 
 
 class Mlp(nn.Module):
@@ -68,8 +73,8 @@ class Layer(nn.Module):
         self.self_attn, self.mlp = Attention(width, heads), Mlp(width, ratio)
         self.drop = drop
 
-    def forward(self, x, causal):
-        x = x + self._thinned(self.self_attn(self.layer_norm1(x), causal))
+    def forward(self, x, causal, asking=None):
+        x = x[:, :asking] + self._thinned(self.self_attn(self.layer_norm1(x), causal, asking))
         return x + self._thinned(self.mlp(self.layer_norm2(x)))
 
     def _thinned(self, branch):
@@ -80,15 +85,18 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
+    """A stack of blocks. `asking`: how many of the first tokens leave the last block, None for all; the rest of its work
+    would be thrown away."""
+
     def __init__(self, width, heads, layers, ratio, drop=0.0):
         super().__init__()
         self.layers = nn.ModuleList(
             Layer(width, heads, ratio, drop * i / max(1, layers - 1)) for i in range(layers))
 
-    def forward(self, x, causal):
-        for layer in self.layers:
+    def forward(self, x, causal, asking=None):
+        for layer in self.layers[:-1]:
             x = layer(x, causal)
-        return x
+        return self.layers[-1](x, causal, asking)
 
 
 class VisionEmbeddings(nn.Module):
@@ -108,19 +116,12 @@ class VisionEmbeddings(nn.Module):
         square = table.T.view(1, -1, own, own)
         return F.interpolate(square, (grid, grid), mode="bilinear", antialias=True).flatten(2)[0].T
 
-    def forward(self, pixels, keep):
-        """pixels [B, 3, H, H] -> [B, 1 + keep, C]; `keep` tokens are drawn anew for each picture, None keeps all.
-
-        Patches are gathered before they are projected, so a dropped patch costs nothing at all."""
+    def forward(self, pixels):
+        """pixels [B, 3, H, H] -> [B, 1 + patches, C]"""
         p = self.patch
         b, _, h, w = pixels.shape
         patches = pixels.view(b, 3, h // p, p, w // p, p).permute(0, 2, 4, 1, 3, 5).reshape(b, -1, 3 * p * p)
-        positions = self.positions(h // p).expand(b, -1, -1)
-        if keep is not None and keep < patches.shape[1]:
-            chosen = torch.rand(b, patches.shape[1], device=pixels.device).argsort(1)[:, :keep, None]
-            patches = patches.gather(1, chosen.expand(-1, -1, patches.shape[2]))
-            positions = positions.gather(1, chosen.expand(-1, -1, positions.shape[2]))
-        tokens = F.linear(patches, self.patch_embedding.weight.flatten(1)) + positions
+        tokens = F.linear(patches, self.patch_embedding.weight.flatten(1)) + self.positions(h // p)
         head = (self.class_embedding + self.position_embedding.weight[0]).expand(b, 1, -1)
         return torch.cat([head, tokens], 1)
 
@@ -135,9 +136,9 @@ class VisionModel(nn.Module):
         self.encoder = Encoder(s.vision_width, s.vision_heads, s.vision_layers, s.mlp_ratio, drop)
         self.post_layernorm = nn.LayerNorm(s.vision_width)
 
-    def forward(self, pixels, keep=None):
-        x = self.pre_layrnorm(self.embeddings(pixels, keep))
-        return self.post_layernorm(self.encoder(x, causal=False)[:, 0])
+    def forward(self, pixels):
+        x = self.pre_layrnorm(self.embeddings(pixels))
+        return self.post_layernorm(self.encoder(x, causal=False, asking=1)[:, 0])
 
 
 class TextEmbeddings(nn.Module):
@@ -191,8 +192,8 @@ class Clip(nn.Module):
                 for out in (layer.self_attn.out_proj, layer.mlp.fc2):
                     nn.init.trunc_normal_(out.weight, std=0.02 / math.sqrt(2 * len(module.layers)))
 
-    def image(self, pixels, keep=None):
-        return F.normalize(self.visual_projection(self.vision_model(pixels, keep)), dim=-1)
+    def image(self, pixels):
+        return F.normalize(self.visual_projection(self.vision_model(pixels)), dim=-1)
 
     def text(self, ids):
         return F.normalize(self.text_projection(self.text_model(ids)), dim=-1)

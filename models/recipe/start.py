@@ -1,157 +1,111 @@
-"""Build both towers in closed form from the training pictures: the published model, and the start for train.py.
+"""The picture tower's first weights: filters that real patches suggest, and attention that starts as convolution.
 
-    python start.py --cache DIR --run DIR/run      # about five minutes on two idle cores
+A transformer that starts from noise has to learn from pictures that neighbours belong together; with ten thousand of
+them it hardly does. So every head of the first blocks starts by looking at one neighbour of its own patch, and with
+its values and outputs the block is a low-rank 3 x 3 convolution until gradients make it something else ("Structured
+Initialization for Vision Transformers", arXiv 2505.19985; that self-attention can be a convolution: arXiv 1911.03584).
 
-1. Every training picture twice (as its file, and composed on a plain background) and SCENES composed scenes.
-2. Patch features of all of them (construct.stem).
-3. What each shows, as scores of words; every word's column is standardised, or rare words would never be heard.
-4. The answer space: four directions for the counts, and 140 principal directions of the word scores that a ridge
-   regression from the features predicts. A sentence's answer is the sum of its words' directions.
-5. One ridge regression from features to answers becomes the heads (construct.finish_vision), one from tokens to
-   answers becomes the token vectors (construct.construct_text).
+The place of a patch is a code of CODE dimensions that nothing else writes to at the start: cosines and sines of its
+row and of its column, so that a rotation of the query's code asks for the patch at a given offset:
 
-The result is written as a checkpoint of step 0.
+    query = R(offset) code[p], key = code[q]    ->    score = sum over f of cos(f (row_q - row_p - dy)) + the same in x
+
+The class token has no code; its query is zero and it looks at all patches alike. The remaining heads follow "Mimetic
+Initialization of Self-Attention Layers" (arXiv 2305.09828): like looks at like.
 """
 
-import argparse
-from pathlib import Path
+import math
 
-import numpy as np
 import torch
-from tokenizers import Tokenizer
+import torch.nn.functional as F
 
-import batches
-import catalogue
-import compose
-import construct
-import evaluate
-from model import Clip, Shape
-from scenes import SceneMaker, plural
-
-SCENES, SCENE_WEIGHT = 1500, 0.7
-COUNTS = ("one", "two", "three", "four")
-READ_ON = 1500, 500  # single pictures and scenes on which the class token's reading is fitted
+RATES = 8               # frequencies a direction
+CODE = 4 * RATES        # dimensions of the place code; no more than a head has
+LOUDNESS = 2.0          # root mean square of a code, beside patch content of 1
+SHARPNESS = 10.0        # score of a head's own place over the mean of all; about 0.6 of its attention
+RING = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))  # (dy, dx) in patches
+OFFSETS = (8, 8, 8, 4, 4, 4)  # how many heads of each block start at an offset
 
 
-def composed_view(item, side, rng):
-    """A second look at a picture: a crop of a photo, a cut-out placed on a plain background."""
-    if item.photo:
-        return compose.random_crop(item.pixels, side, rng, 0.6)
-    return compose.single(item, side, rng, compose.plain_background(side, rng, "white"))
+def _rates(grid):
+    return 0.9 * math.pi / grid * torch.arange(1, RATES + 1)
 
 
-def word_scores(train, wordnet, tags):
-    """[n, V] 1 for words of the caption, 0.5 for other words of the picture, as given."""
-    scores = np.zeros((len(train), len(tags)), np.float32)
-    for row, item in enumerate(train):
-        said = set(wordnet.words(item.caption))
-        for tag in item.tags & tags.keys():
-            scores[row, tags[tag]] = 1.0 if tag in said else 0.5
-    return scores
+def place_codes(grid):
+    """[grid^2, CODE], row part first."""
+    angles = torch.arange(grid)[:, None] * _rates(grid)
+    one = torch.cat([angles.cos(), angles.sin()], 1)
+    return torch.cat([one.repeat_interleave(grid, 0), one.repeat(grid, 1)], 1)
 
 
-def scene_scores(made, wordnet, tags):
-    """[n, V] the same for scenes, whose colours and counts are painted and therefore sure."""
-    scores = np.zeros((len(made), len(tags)), np.float32)
-    for row, scene in enumerate(made):
-        said = {w for item in scene.items for w in wordnet.words(item.caption)} | set(wordnet.words(scene.text))
-        for tag in (scene.tags | said) & tags.keys():
-            scores[row, tags[tag]] = 1.0 if tag in said else 0.4
-    return scores
+def _turn(steps, grid):
+    """[CODE / 2, CODE / 2]: the code of a row made that of the row `steps` further."""
+    cos, sin = (steps * _rates(grid)).cos().diag(), (steps * _rates(grid)).sin().diag()
+    return torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)])
 
 
-def answer_space(features, scores, tags):
-    """[V, CONTENT] orthonormal directions: counts first, then what can be predicted best."""
-    flat = features.flatten(1)
-    flat = flat - flat.mean(0)
-    gram = (flat.T @ flat).double()
-    gram.diagonal().add_(0.5 * gram.diagonal().mean())
-    weights = torch.linalg.solve(gram, (flat.T @ scores).double()).float()
-    predicted = flat[:6000] @ weights
-    _, directions = torch.linalg.eigh(predicted.T @ predicted)
-    counts = torch.zeros(len(tags), len(COUNTS))
-    for column, word in enumerate(COUNTS):
-        counts[tags[word], column] = 1
-    best = directions[:, -(construct.CONTENT - len(COUNTS)):].flip(1)
-    return torch.linalg.qr(torch.cat([counts, best], 1))[0]
+def _factors(matrix, rank):
+    """matrix ~ a @ b.T with a, b [n, rank], the singular values shared evenly."""
+    u, s, v = torch.linalg.svd(matrix)
+    root = s[:rank].sqrt()
+    return u[:, :rank] * root, v[:rank].T * root
 
 
-def sentences_to_learn(train, made, wordnet, tags, directions):
-    """{sentence: answer} for captions, keywords, kinds, single words, plurals and scenes."""
-    found = {}
-
-    def add(text):
-        columns = [tags[w] for w in wordnet.words(text) if w in tags]
-        if columns:
-            found[text] = directions[columns].sum(0)
-    for tag in tags:
-        add(tag)
-        add("a " + tag)
-    for item in train:
-        for text in (item.caption, "a drawing of " + item.caption, *item.keywords[:4], *item.kinds):
-            add(text)
-        if item.pasteable:
-            add("two " + plural(item.caption))
-    for scene in made:
-        add(scene.text)
-    return found
+def _mimetic(attention, width):
+    """Queries meet keys like themselves; values leave through the output with the opposite sign."""
+    per_head = width // attention.heads
+    for head in range(attention.heads):
+        rows = slice(head * per_head, (head + 1) * per_head)
+        near = 0.7 * torch.randn(width, width) / math.sqrt(width) + 0.7 * torch.eye(width)
+        a, b = _factors(near, per_head)
+        attention.q_proj.weight[rows], attention.k_proj.weight[rows] = a.T, b.T
+    through = 0.4 * torch.randn(width, width) / math.sqrt(width) - 0.4 * torch.eye(width)
+    a, b = _factors(through, width)
+    attention.out_proj.weight.copy_(a)
+    attention.v_proj.weight.copy_(b.T)
 
 
-def tensor_of(pictures):
-    return evaluate.normalised(torch.from_numpy(np.stack([np.asarray(p) for p in pictures])))
+def _patch_filters(pixels, p, width):
+    """[width, 3 p p]: principal components of patches at two sizes, partly whitened, mixed by a rotation."""
+    patches = []
+    for size in (pixels.shape[-1] * 2 // 3 // p * p, pixels.shape[-1]):
+        small = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+        patches.append(F.unfold(small, p, stride=p // 2).transpose(1, 2).reshape(-1, 3 * p * p))
+    patches = torch.cat(patches)
+    values, vectors = torch.linalg.eigh(torch.cov(patches[torch.randperm(len(patches))[:20000]].T))
+    values, vectors = values.flip(0)[:width], vectors.flip(1)[:, :width]
+    # Fully whitened, the faintest components would be as loud as the edges.
+    filters = vectors.T * (values + 1e-3 * values[0]).pow(-0.4)[:, None]
+    filters = filters / (patches @ filters.T).std()
+    return torch.linalg.qr(torch.randn(width, width))[0] @ filters
 
 
-def build(items, wordnet, tokenizer_file, seed):
-    """The whole of it -> Clip."""
-    rng, model = np.random.default_rng(seed), Clip(Shape()).eval()
-    side, train = model.shape.image, [i for i in items if i.side == "train"]
-    tags = batches.tag_vocabulary(train)
-    backgrounds = [i for i in train if i.source == "photos-hand"]
-    maker = SceneMaker([i for i in train if i.pasteable], backgrounds, wordnet, side)
-    made = [maker.make(rng) for _ in range(SCENES)]
-    plain = tensor_of([evaluate.flattened(i, side) for i in train])
-    second = tensor_of([composed_view(i, side, rng) for i in train])
-    painted = tensor_of([s.image for s in made])
-    generator = torch.Generator().manual_seed(seed)
-    codes = construct.stem(model, plain, generator)
-    features = construct.patch_features(model, torch.cat([plain, second]))
-    in_scenes = construct.patch_features(model, painted)
-
-    scores, seen = word_scores(train, wordnet, tags), scene_scores(made, wordnet, tags)
-    mean, spread = scores.mean(0), scores.std(0) + 1e-6
-    standard = torch.from_numpy((scores - mean) / spread)
-    directions = answer_space(features, torch.cat([standard, standard]), tags)
-    usual = np.where(seen.mean(0) > 5 * mean, seen.mean(0), mean)  # painted words are far commoner in scenes
-    answers = torch.cat([standard, standard, torch.from_numpy((seen - usual) / np.maximum(spread, 0.05))]) @ directions
-    weights = torch.cat([torch.ones(len(features)), torch.full((len(made),), SCENE_WEIGHT)])
-    maps = construct.solve(torch.cat([features, in_scenes]), answers, weights)
-
-    some = torch.from_numpy(rng.permutation(len(train))[:READ_ON[0]])
-    construct.finish_vision(model, codes, torch.cat([features[some], in_scenes[:READ_ON[1]]]), maps,
-                            torch.cat([plain[some], painted[:READ_ON[1]]]))
-    wanted = sentences_to_learn(train, made, wordnet, tags, directions)
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    tokenizer.enable_truncation(model.shape.context)
-    tokenizer.enable_padding(pad_id=model.shape.eos, pad_token="<|endoftext|>")
-    ids = torch.tensor([c.ids for c in tokenizer.encode_batch(list(wanted))])
-    construct.construct_text(model, ids, torch.stack(list(wanted.values())))
-    return model
-
-
-def main():
-    from train import tokenizer_for
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--cache", required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    options.run.mkdir(parents=True, exist_ok=True)
-    items, wordnet = catalogue.load(options.cache)
-    print(f"seed {options.seed}", flush=True)
-    torch.manual_seed(options.seed)
-    model = build(items, wordnet, tokenizer_for(options.run, items), options.seed)
-    torch.save({"mean": model.state_dict(), "step": 0}, options.run / "start.pt")
-
-
-if __name__ == "__main__":
-    main()
+@torch.no_grad()
+def start_vision(model, pixels):
+    """Set the picture tower's weights from one batch of training pictures (float [B, 3, H, H] in [-1, 1])."""
+    s, tower = model.shape, model.vision_model
+    grid, width = s.image // s.patch, s.vision_width
+    e = tower.embeddings
+    e.patch_embedding.weight.copy_(_patch_filters(pixels, s.patch, width).view_as(e.patch_embedding.weight))
+    e.patch_embedding.weight[-CODE:] = 0
+    e.position_embedding.weight.zero_()
+    e.position_embedding.weight[1:, -CODE:] = LOUDNESS * math.sqrt(2) * place_codes(grid)
+    e.class_embedding.normal_(0, 0.5)
+    e.class_embedding[-CODE:] = 0
+    x = tower.pre_layrnorm(e(pixels[:64]))
+    for layer, count in zip(tower.encoder.layers, OFFSETS):
+        attention = layer.self_attn
+        _mimetic(attention, width)
+        attention.out_proj.weight[-CODE:] = 0
+        layer.mlp.fc2.weight[-CODE:] = 0
+        # The layer norm scales the code with all the rest: measure its energy, to give every block the same sharpness.
+        energy = (layer.layer_norm1(x)[:, 1:, -CODE:] ** 2).sum(-1).mean()
+        per_head = width // attention.heads
+        scale = (SHARPNESS * math.sqrt(per_head) / energy).sqrt()
+        for head, (dy, dx) in enumerate(RING[:count]):
+            rows = slice(head * per_head, head * per_head + CODE)
+            attention.q_proj.weight[rows] = 0
+            attention.k_proj.weight[rows] = 0
+            attention.q_proj.weight[rows, -CODE:] = scale * torch.block_diag(_turn(dy, grid), _turn(dx, grid))
+            attention.k_proj.weight[rows, -CODE:] = scale * torch.eye(CODE)
+        x = layer(x, causal=False)

@@ -1,4 +1,4 @@
-"""Train by gradient on a budget of minutes, from what start.py built, or from noise when there is no start.pt.
+"""Train both towers on a budget of minutes, from the start that start.py gives, or from published weights.
 
     python train.py --cache DIR --run DIR/run --minutes 75
 
@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -19,29 +20,27 @@ import torch.nn.functional as F
 
 import catalogue
 import evaluate
+import export
 import splits
 import tokenizer as bpe
 from batches import Batches
 from data import manifest
 from model import Clip, Shape
-from helpers import Helpers, start_vision
+from helpers import Helpers
 from muon import Muon
 from scenes import plural
+from start import start_vision
 
 WARMUP = 0.03       # share of the budget
-# (until this share of the budget, px, share of the patches kept): small whole pictures first, as in progressive
-# resizing, then full size with patches dropped, then exactly what the published model sees.
-STAGES = ((0.62, 64, 1.0), (0.92, 96, 0.6), (1.01, 96, 1.0))
+# (until this share of the budget, px): small pictures first, at less than half the price (progressive resizing); the end
+# sees exactly what the published model sees.
+STAGES = ((0.55, 64), (1.01, 96))
 MEAN_DECAY = 0.998  # of the running mean of the weights, a step
 
 
-def stage(progress, patch, built):
-    """(side in px, patches a picture keeps or None for all) at this share of the budget. A built tower has a head for
-    every place of the full grid, so it always sees all of it."""
-    if built:
-        return Shape().image, None
-    side, share = next((side, share) for until, side, share in STAGES if progress < until)
-    return side, None if share == 1.0 else round((side // patch) ** 2 * share)
+def side_at(progress):
+    """Side of the training pictures in px at this share of the budget."""
+    return next(side for until, side in STAGES if progress < until)
 
 
 def rate(progress):
@@ -52,7 +51,7 @@ def rate(progress):
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def losses(model, helpers, batch, side, keep):
+def losses(model, helpers, batch, side):
     """The five terms, each a mean over what it asks:
 
     image   which of the M sentences are true of the picture (softmax, several may be)
@@ -66,7 +65,7 @@ def losses(model, helpers, batch, side, keep):
     pixels = evaluate.normalised(batch["pixels"])
     if side != pixels.shape[-1]:
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
-    state = model.vision_model(pixels, keep)
+    state = model.vision_model(pixels)
     image = F.normalize(model.visual_projection(state), dim=-1)
     text = sentences(model, batch["ids"])
     scale = model.logit_scale.exp().clamp(max=100)
@@ -133,13 +132,12 @@ class Run:
             for group in optimiser.param_groups:
                 group["peak"] = group["lr"]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.amp == "fp16")
-        self.step, self.elapsed, self.drawn, self.built = 0, 0.0, 0, False
+        self.step, self.elapsed, self.drawn = 0, 0.0, 0
 
     def state(self):
         return {"model": self.model.state_dict(), "helpers": self.helpers.state_dict(), "mean": self.mean,
                 "optimisers": [o.state_dict() for o in self.optimisers], "scaler": self.scaler.state_dict(),
-                "random": torch.get_rng_state(), "step": self.step, "elapsed": self.elapsed, "drawn": self.drawn,
-                "built": self.built}
+                "random": torch.get_rng_state(), "step": self.step, "elapsed": self.elapsed, "drawn": self.drawn}
 
     def save(self, folder):
         torch.save(self.state(), folder / "checkpoint.part")
@@ -157,7 +155,6 @@ class Run:
         self.scaler.load_state_dict(saved["scaler"])
         torch.set_rng_state(saved["random"].cpu())
         self.step, self.elapsed, self.drawn = saved["step"], saved["elapsed"], saved["drawn"]
-        self.built = saved["built"]
         print(f"resumed at step {self.step}, {self.elapsed / 60:.1f} minutes spent", flush=True)
         return True
 
@@ -170,7 +167,7 @@ class Run:
             optimiser.zero_grad(set_to_none=True)
         kind = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
         with torch.autocast(self.device.type, dtype=kind, enabled=amp != "off"):
-            terms = losses(self.model, self.helpers, batch, *stage(progress, self.model.shape.patch, self.built))
+            terms = losses(self.model, self.helpers, batch, side_at(progress))
             total = terms["image"] + terms["text"] + terms["false"] + terms["words"] + (1 - progress) * terms["sketch"]
         self.scaler.scale(total).backward()
         for optimiser in self.optimisers:
@@ -198,6 +195,7 @@ def options_of():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cache", required=True, help="folder made by data.py")
     parser.add_argument("--run", type=Path, required=True, help="folder for the tokenizer, log and checkpoint")
+    parser.add_argument("--continue-from", type=Path, help="a published model directory to start from")
     parser.add_argument("--minutes", type=float, default=75, help="time budget, spent over all restarts together")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=1)
@@ -221,15 +219,17 @@ def main():
     wrong = splits.leaks(manifest(), splits.load())
     if wrong:
         raise SystemExit("the division leaks: " + wrong[0])
+    if options.continue_from:
+        for name in export.TOKENIZER_FILES:
+            shutil.copyfile(options.continue_from / name, options.run / name)
     file = tokenizer_for(options.run, items)
     stream = Batches(items, wordnet, file, Shape().image, options.batch, options.seed)
     run = Run(options, len(stream.tags))
     if not run.restore(options.run):
-        run.built = (options.run / "start.pt").exists()
-        if run.built:
-            run.model.load_state_dict(torch.load(options.run / "start.pt", weights_only=True)["mean"])
+        if options.continue_from:
+            run.model.load_state_dict(export.load(options.continue_from).state_dict())
         else:
-            start_vision(run.model, next(iter(stream))["pixels"])
+            start_vision(run.model, evaluate.normalised(next(iter(stream))["pixels"]))
         run.mean = {n: p.detach().clone() for n, p in run.model.state_dict().items()}
     stream.seed = options.seed + 1000 * run.step
     print(f"seed {options.seed}, {len(stream.train)} training pictures, {len(stream.tags)} words, options "

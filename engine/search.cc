@@ -21,6 +21,12 @@ Status CheckOptions(const Query& query, const SearchOptions& options) {
   if (query.terms.empty()) {
     return Status::InvalidArgument("query: nothing to look for; give a phrase or a picture file");
   }
+  for (const QueryTerm& term : query.terms) {
+    if (term.kind == QueryTerm::Kind::kText &&
+        term.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      return Status::InvalidArgument("query: an empty phrase; say what to look for");
+    }
+  }
   if (options.k < 1 || options.k > kMaxHits) {
     return Status::InvalidArgument("-k: " + std::to_string(options.k) +
                                    " is out of range; give 1 to 1000000");

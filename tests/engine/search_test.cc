@@ -123,6 +123,10 @@ TEST_F(SearchTest, QueriesThatCannotBeAnsweredSayWhy) {
   EXPECT_EQ(library->Search({}, {}).status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(library->Search(Q({"a"}), {.k = 0}).status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(library->Search(Q({"a", "-", "a"}), {}).status().code(), StatusCode::kInvalidArgument);
+  Query empty;
+  empty.terms.push_back({.kind = QueryTerm::Kind::kText, .text = " "});
+  EXPECT_EQ(library->Search(empty, {}).status().message(),
+            "query: an empty phrase; say what to look for");
   auto gone = library->Search(Q({"./gone.jpg"}), {});
   EXPECT_EQ(gone.status().code(), StatusCode::kNotFound);
   const std::string text = dir_.Write("text.jpg", "not a picture");

@@ -22,8 +22,8 @@ std::pair<float, std::string_view> SplitWeight(std::string_view text) {
   return {weight, text.substr(colon + 1)};
 }
 
-// What is written like a path is one, there or not: whoever mistypes a picture's name is told so, and
-// gets no answer to its letters.
+// What is written like a path is one, there or not: whoever mistypes a picture's name is told so,
+// and gets no answer to its letters.
 bool NamesFile(const std::string& text) {
   if (text.starts_with("./") || text.starts_with("../") || text.starts_with("/")) return true;
   if (text.find(' ') == std::string::npos && imaging::HasPictureExtension(text)) return true;

@@ -1,6 +1,6 @@
-// FP32 products of encoder towers' shapes: kernels/matmul.h beside oneDNN, on one thread, taking
-// turns. GFLOP/s by the thread's processor time, so that other work on the machine counts little;
-// the best and the median of the rounds.
+// Products of encoder towers' shapes: kernels/matmul.h in each precision beside oneDNN in FP32, on
+// one thread, taking turns. GFLOP/s by the thread's processor time, so that other work on the
+// machine counts little; the best and the median of the rounds.
 //   bench_matmul [rounds]
 #include "kernels/matmul.h"
 
@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <functional>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string>
 #include <vector>
 
 #include "base/cpu_features.h"
@@ -43,9 +44,12 @@ void Measure(const Shape& s, int rounds) {
       buffer->data()[i] = static_cast<float>(i % 17) * 0.01f;
     }
   }
-  PackedMatrix packed(s.outputs, s.inputs);
-  packed.SetRows(0, s.outputs, w.data(), ElementType::kFloat32, nullptr);
-  MatmulArgs args{.a = a.data(), .a_stride = s.inputs, .rows = s.rows, .weights = &packed};
+  PackedMatrix packed[kPrecisions];
+  for (int i = 0; i < kPrecisions; ++i) {
+    packed[i] = PackedMatrix(s.outputs, s.inputs, static_cast<Precision>(i));
+    packed[i].SetRows(0, s.outputs, w.data(), ElementType::kFloat32, nullptr);
+  }
+  MatmulArgs args{.a = a.data(), .a_stride = s.inputs, .rows = s.rows};
   args.out = out.data();
   args.out_stride = s.outputs;
 
@@ -64,9 +68,12 @@ void Measure(const Shape& s, int rounds) {
   dnnl::reorder(w_plain, w_memory).execute(stream, w_plain, w_memory);
   stream.wait();
 
-  std::vector<double> ours, theirs;
+  std::vector<double> ours[kPrecisions], theirs;
   for (int i = 0; i < rounds; ++i) {
-    ours.push_back(Rate(s, [&] { Matmul(args, nullptr); }));
+    for (int precision = 0; precision < kPrecisions; ++precision) {
+      args.weights = &packed[precision];
+      ours[precision].push_back(Rate(s, [&] { Matmul(args, nullptr); }));
+    }
     theirs.push_back(Rate(s, [&] {
       product.execute(
           stream,
@@ -74,16 +81,17 @@ void Measure(const Shape& s, int rounds) {
       stream.wait();
     }));
   }
-  const auto print = [&](const char* engine_name, std::vector<double> rates) {
+  const auto print = [&](const char* engine_name, Precision precision, std::vector<double> rates) {
     std::sort(rates.begin(), rates.end());
     std::printf(
-        "{\"bench\":\"matmul\",\"engine\":\"%s\",\"cpu\":\"%s\",\"rows\":%ld,\"outputs\":%ld,"
+        "{\"bench\":\"matmul\",\"engine\":\"%s\",\"precision\":\"%s\",\"cpu\":\"%s\",\"rows\":%ld,"
+        "\"outputs\":%ld,"
         "\"inputs\":%ld,\"gflops_p50\":%.1f,\"gflops_best\":%.1f}\n",
-        engine_name, CpuDescription().c_str(), s.rows, s.outputs, s.inputs, rates[rates.size() / 2],
-        rates.back());
+        engine_name, std::string(PrecisionName(precision)).c_str(), CpuDescription().c_str(),
+        s.rows, s.outputs, s.inputs, rates[rates.size() / 2], rates.back());
   };
-  print("espy", ours);
-  print("onednn", theirs);
+  for (int i = 0; i < kPrecisions; ++i) print("espy", static_cast<Precision>(i), ours[i]);
+  print("onednn", Precision::kFloat32, theirs);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // One head of attention in tiles: kTileRows queries against a block of keys at a time.
 //
 // K is transposed and V copied into panels as wide as the matrix kernels' tile, once for each head,
-// so that both products (scores = Q K^T, output += P V) are the register tile of matmul-inl.h. A
+// so that both products (scores = Q K^T, output += P V) are the register tile of tile-inl.h. A
 // tile's scores over one block of keys stay in the first-level cache, where softmax turns them into
 // weights in place; between blocks only (max, sum, output) of each query lives on
 // (attention_state.h). Sequences of up to kKeyBlock keys take one block and are never rescaled.
@@ -13,7 +13,7 @@
 #include "kernels/attention_state.h"
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/math-inl.h"
-#include "kernels/cpu/matmul-inl.h"
+#include "kernels/cpu/tile-inl.h"
 
 namespace espy::kernels::cpu {
 
@@ -152,13 +152,14 @@ void AttentionLoop(const AttentionHead& head) {
         const std::int64_t key = first + padded;
         const float* panel = key_panels + key * dim;
         if (head.keys - key > V::kLanes) {
-          TileRows<V, V::kTileVectors, false>(tile_rows, head.q + query * head.q_stride,
-                                              head.q_stride, panel, dim, scores + padded,
-                                              scores_stride);
+          TileRows<V, Float32Operands<V>, V::kTileVectors, false>(
+              tile_rows, head.q + query * head.q_stride, head.q_stride, panel, dim, scores + padded,
+              scores_stride);
           padded += kWidth;
         } else {
-          TileRows<V, 1, false>(tile_rows, head.q + query * head.q_stride, head.q_stride, panel,
-                                dim, scores + padded, scores_stride);
+          TileRows<V, Float32Operands<V>, 1, false>(tile_rows, head.q + query * head.q_stride,
+                                                    head.q_stride, panel, dim, scores + padded,
+                                                    scores_stride);
           padded += V::kLanes;
         }
       }
@@ -183,15 +184,17 @@ void AttentionLoop(const AttentionHead& head) {
         const float* panel = value_panels + column * head.keys + first * width;
         float* sum = sums + column;
         if (wide && first == 0) {
-          TileRows<V, V::kTileVectors, false>(tile_rows, scores, scores_stride, panel, keys, sum,
-                                              padded_dim);
+          TileRows<V, Float32Operands<V>, V::kTileVectors, false>(tile_rows, scores, scores_stride,
+                                                                  panel, keys, sum, padded_dim);
         } else if (wide) {
-          TileRows<V, V::kTileVectors, true>(tile_rows, scores, scores_stride, panel, keys, sum,
-                                             padded_dim);
+          TileRows<V, Float32Operands<V>, V::kTileVectors, true>(tile_rows, scores, scores_stride,
+                                                                 panel, keys, sum, padded_dim);
         } else if (first == 0) {
-          TileRows<V, 1, false>(tile_rows, scores, scores_stride, panel, keys, sum, padded_dim);
+          TileRows<V, Float32Operands<V>, 1, false>(tile_rows, scores, scores_stride, panel, keys,
+                                                    sum, padded_dim);
         } else {
-          TileRows<V, 1, true>(tile_rows, scores, scores_stride, panel, keys, sum, padded_dim);
+          TileRows<V, Float32Operands<V>, 1, true>(tile_rows, scores, scores_stride, panel, keys,
+                                                   sum, padded_dim);
         }
       }
     }

@@ -7,17 +7,23 @@
 #include <cstdint>
 
 #include "kernels/activation.h"
+#include "kernels/precision.h"
 
 namespace espy::kernels::cpu {
 
 // C[0..rows, 0..columns) of a product with panels of PackedMatrix; pointers are at the block's own
 // first row and column.
 struct MatmulBlock {
-  const float* a = nullptr;
-  std::int64_t a_stride = 0;
+  const void* a = nullptr;    // activations in the form of ProductKernels::convert_row
+  std::int64_t a_stride = 0;  // in elements
   std::int64_t rows = 0;
-  const float* panels = nullptr;  // the first panel of the block
+  const void* panels = nullptr;  // the first panel of the block
   std::int64_t inputs = 0;
+  // INT8 alone: the scale of each row and of each column, and by how much a column's sums are too
+  // high; the columns' are readable up to the end of the last panel.
+  const float* a_scales = nullptr;
+  const float* weight_scales = nullptr;
+  const std::int32_t* weight_offsets = nullptr;
   std::int64_t columns = 0;
   const float* bias = nullptr;
   Activation activation = Activation::kNone;
@@ -43,12 +49,41 @@ struct AttentionHead {
   float* scratch = nullptr;  // AttentionScratch(...) floats, aligned to 64 bytes
 };
 
+// Rows of weights on their way into the panel that they belong to.
+struct PanelRows {
+  const float* source = nullptr;  // [count, inputs]
+  std::int64_t first = 0;         // the place of the first in the panel
+  std::int64_t count = 0;
+  std::int64_t inputs = 0;
+  std::int64_t width = 0;  // of the panel
+  // INT8 alone: written for each of the rows.
+  float* scales = nullptr;
+  std::int32_t* offsets = nullptr;
+};
+
+// Products of one precision.
+struct ProductKernels {
+  std::int64_t weight_bytes;      // of an element in a panel
+  std::int64_t group;             // inputs are padded with zeros to a multiple of this
+  std::int64_t last_panel_lanes;  // the last panel is padded to a multiple of this
+  // Other places of the panel are left alone: it must be zeroed before.
+  void (*pack)(const PanelRows& rows, void* panel);
+  // Activations in the form that `matmul` reads, `activation_bytes` an element, up to a whole
+  // group; returns the row's scale. Null where FP32 is read as it is.
+  float (*convert_row)(const float* x, std::int64_t n, void* out);
+  std::int64_t activation_bytes;
+  void (*matmul)(const MatmulBlock& block);
+};
+
 struct KernelTable {
   const char* name;
-  std::int64_t panel_width;  // outputs in a full panel of PackedMatrix
-  std::int64_t lane_width;   // panels are padded to a multiple of this
+  std::int64_t panel_width;              // outputs in a full panel of PackedMatrix
+  ProductKernels products[kPrecisions];  // by Precision
 
-  void (*matmul)(const MatmulBlock& block);
+  const ProductKernels& product(Precision precision) const {
+    return products[static_cast<int>(precision)];
+  }
+
   std::int64_t (*attention_scratch)(std::int64_t keys, std::int64_t head_dim);
   void (*attention)(const AttentionHead& head);
   void (*layer_norm)(const float* x, std::int64_t width, const float* weight, const float* bias,
@@ -56,15 +91,14 @@ struct KernelTable {
   float (*sum_of_squares)(const float* x, std::int64_t width);
   void (*activate)(Activation activation, std::int64_t n, float* values);
   void (*exp)(const float* in, std::int64_t n, float* out);
-  // panel[c * width + r] = source[r * inputs + c] for r < rows; other r are left alone.
-  void (*pack_panel)(const float* source, std::int64_t rows, std::int64_t inputs, float* panel,
-                     std::int64_t width);
 };
 
 const KernelTable& BaselineKernels();
 #if defined(__x86_64__)
 const KernelTable& Avx2Kernels();
 const KernelTable& Avx512Kernels();
+const KernelTable& Avx512VnniKernels();
+const KernelTable& Avx512Bf16Kernels();  // with VNNI
 #endif
 
 // The widest of the above that this CPU runs (and that ESPY_CPU allows).

@@ -16,6 +16,7 @@ struct Avx2 {
   static constexpr int kTileRows = 6;  // 6 x 2 accumulators, 2 of B and 1 of A in 16 registers
   static constexpr int kTileVectors = 2;
   using F = __m256;
+  using I = __m256i;
 
   ESPY_SIMD_INLINE F Set(float x) { return _mm256_set1_ps(x); }
   ESPY_SIMD_INLINE F Load(const float* p) { return _mm256_loadu_ps(p); }
@@ -81,6 +82,67 @@ struct Avx2 {
       Store(out + (i + 4) * out_stride, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
     }
   }
+
+  ESPY_SIMD_INLINE I SetInt(std::int32_t x) { return _mm256_set1_epi32(x); }
+  ESPY_SIMD_INLINE I LoadInt(const std::int32_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  ESPY_SIMD_INLINE void StoreInt(std::int32_t* p, I x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
+  }
+  ESPY_SIMD_INLINE I SubInt(I a, I b) { return _mm256_sub_epi32(a, b); }
+  ESPY_SIMD_INLINE F ToFloat(I x) { return _mm256_cvtepi32_ps(x); }
+
+  // One 32-bit word holds an output of each vector: a shift gives one, a mask the other.
+  struct Bfloat16 {
+    using Activation = float;
+    using Weight = std::uint16_t;
+    using WeightVector = F;
+    static constexpr int kGroup = 1;
+    static constexpr int Position(int output) {
+      return output < kLanes ? 2 * output : 2 * (output - kLanes) + 1;
+    }
+    template <int kVectors>
+    ESPY_SIMD_INLINE void LoadWeights(const Weight* p, WeightVector* row) {
+      static_assert(kVectors == 2);
+      const I words = LoadInt(reinterpret_cast<const std::int32_t*>(p));
+      row[0] = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+      row[1] = _mm256_castsi256_ps(_mm256_and_si256(words, SetInt(~0xffff)));
+    }
+    ESPY_SIMD_INLINE F Broadcast(const Activation* p) { return Set(*p); }
+    ESPY_SIMD_INLINE F Dot(F sum, F a, F w) { return Fma(a, w, sum); }
+  };
+
+  // Bytes widened to 16 bits: as many multiplications a cycle as the saturating multiplication of
+  // bytes (vpmaddubsw) allows, and exact.
+  struct Int8 {
+    using Activation = std::int16_t;
+    using WeightVector = I;
+    static constexpr int kGroup = 2;
+    static constexpr int kActivationOffset = 0;
+    template <int kVectors>
+    ESPY_SIMD_INLINE void LoadWeights(const std::int8_t* p, WeightVector* row) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kVectors; ++j) {
+        row[j] = _mm256_cvtepi8_epi16(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 2 * j * kLanes)));
+      }
+    }
+    ESPY_SIMD_INLINE I Broadcast(const Activation* p) {
+      std::int32_t pair;
+      __builtin_memcpy(&pair, p, sizeof(pair));
+      return SetInt(pair);
+    }
+    ESPY_SIMD_INLINE I Dot(I sum, I a, I w) {
+      return _mm256_add_epi32(sum, _mm256_madd_epi16(a, w));
+    }
+    ESPY_SIMD_INLINE void StoreActivations(Activation* p, F x) {
+      const I whole = _mm256_cvtps_epi32(x);
+      const __m128i narrow =
+          _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p), narrow);
+    }
+  };
 };
 
 }  // namespace espy::kernels::cpu

@@ -16,6 +16,7 @@ struct Avx512 {
   static constexpr int kTileRows = 12;  // 12 x 2 accumulators, 2 of B and some of A in 32 registers
   static constexpr int kTileVectors = 2;
   using F = __m512;
+  using I = __m512i;
 
   ESPY_SIMD_INLINE F Set(float x) { return _mm512_set1_ps(x); }
   ESPY_SIMD_INLINE F Load(const float* p) { return _mm512_loadu_ps(p); }
@@ -77,6 +78,112 @@ struct Avx512 {
       Store(out + (c + 12) * out_stride, _mm512_shuffle_f32x4(high01, high23, 0xdd));
     }
   }
+
+  ESPY_SIMD_INLINE I SetInt(std::int32_t x) { return _mm512_set1_epi32(x); }
+  ESPY_SIMD_INLINE I LoadInt(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+  ESPY_SIMD_INLINE void StoreInt(std::int32_t* p, I x) { _mm512_storeu_si512(p, x); }
+  ESPY_SIMD_INLINE I SubInt(I a, I b) { return _mm512_sub_epi32(a, b); }
+  ESPY_SIMD_INLINE F ToFloat(I x) { return _mm512_cvtepi32_ps(x); }
+
+  // As in simd_avx2.h.
+  struct Bfloat16 {
+    using Activation = float;
+    using Weight = std::uint16_t;
+    using WeightVector = F;
+    static constexpr int kGroup = 1;
+    static constexpr int Position(int output) {
+      return output < kLanes ? 2 * output : 2 * (output - kLanes) + 1;
+    }
+    template <int kVectors>
+    ESPY_SIMD_INLINE void LoadWeights(const Weight* p, WeightVector* row) {
+      static_assert(kVectors == 2);
+      const I words = _mm512_loadu_si512(p);
+      row[0] = _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+      row[1] = _mm512_castsi512_ps(_mm512_and_si512(words, SetInt(~0xffff)));
+    }
+    ESPY_SIMD_INLINE F Broadcast(const Activation* p) { return Set(*p); }
+    ESPY_SIMD_INLINE F Dot(F sum, F a, F w) { return Fma(a, w, sum); }
+  };
+
+  struct Int8 {
+    using Activation = std::int16_t;
+    using WeightVector = I;
+    static constexpr int kGroup = 2;
+    static constexpr int kActivationOffset = 0;
+    template <int kVectors>
+    ESPY_SIMD_INLINE void LoadWeights(const std::int8_t* p, WeightVector* row) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kVectors; ++j) {
+        row[j] = _mm512_cvtepi8_epi16(
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 2 * j * kLanes)));
+      }
+    }
+    ESPY_SIMD_INLINE I Broadcast(const Activation* p) {
+      std::int32_t pair;
+      __builtin_memcpy(&pair, p, sizeof(pair));
+      return SetInt(pair);
+    }
+    ESPY_SIMD_INLINE I Dot(I sum, I a, I w) {
+      return _mm512_add_epi32(sum, _mm512_madd_epi16(a, w));
+    }
+    ESPY_SIMD_INLINE void StoreActivations(Activation* p, F x) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                          _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(x)));
+    }
+  };
+};
+
+// With VNNI: four unsigned bytes times four signed ones are added to a sum at once. Activations are
+// held 128 higher, which the epilogue takes off again by the sums of the weights.
+struct Avx512Vnni : Avx512 {
+  struct Int8 {
+    using Activation = std::uint8_t;
+    using WeightVector = I;
+    static constexpr int kGroup = 4;
+    static constexpr int kActivationOffset = 128;
+    template <int kVectors>
+    ESPY_SIMD_INLINE void LoadWeights(const std::int8_t* p, WeightVector* row) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kVectors; ++j) row[j] = _mm512_loadu_si512(p + 4 * j * kLanes);
+    }
+    ESPY_SIMD_INLINE I Broadcast(const Activation* p) {
+      std::int32_t four;
+      __builtin_memcpy(&four, p, sizeof(four));
+      return SetInt(four);
+    }
+    ESPY_SIMD_INLINE I Dot(I sum, I a, I w) { return _mm512_dpbusd_epi32(sum, a, w); }
+    ESPY_SIMD_INLINE void StoreActivations(Activation* p, F x) {
+      const I higher = _mm512_add_epi32(_mm512_cvtps_epi32(x), SetInt(128));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(higher));
+    }
+  };
+};
+
+// With BF16 dot products too: two products are added to a sum at once, activations rounded to BF16.
+struct Avx512Bf16 : Avx512Vnni {
+  struct Bfloat16 {
+    using Activation = std::uint16_t;
+    using Weight = std::uint16_t;
+    using WeightVector = I;
+    static constexpr int kGroup = 2;
+    static constexpr int Position(int output) { return 2 * output; }
+    template <int kVectors>
+    ESPY_SIMD_INLINE void LoadWeights(const Weight* p, WeightVector* row) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kVectors; ++j) row[j] = _mm512_loadu_si512(p + 2 * j * kLanes);
+    }
+    ESPY_SIMD_INLINE I Broadcast(const Activation* p) {
+      std::int32_t pair;
+      __builtin_memcpy(&pair, p, sizeof(pair));
+      return SetInt(pair);
+    }
+    ESPY_SIMD_INLINE F Dot(F sum, I a, I w) {
+      return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)w);
+    }
+    ESPY_SIMD_INLINE void StoreActivations(Activation* p, F x) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(x));
+    }
+  };
 };
 
 }  // namespace espy::kernels::cpu

@@ -64,6 +64,59 @@ struct Baseline {
     }
   }
 
+  static I SetInt(std::int32_t x) { return I{x, x, x, x}; }
+  static I LoadInt(const std::int32_t* p) {
+    I x;
+    std::memcpy(&x, p, sizeof(x));
+    return x;
+  }
+  static void StoreInt(std::int32_t* p, I x) { std::memcpy(p, &x, sizeof(x)); }
+  static I SubInt(I a, I b) { return a - b; }
+  static F ToFloat(I x) { return __builtin_convertvector(x, F); }
+
+  // What Bfloat16Operands and Int8Operands ask of a CPU:
+  //   Activation, Weight, WeightVector   elements in memory, and a loaded vector of weights
+  //   kGroup                             inputs that one Dot takes
+  //   Position(output)                   BF16: where an output's weight lies in a step of a panel
+  //   LoadWeights, Broadcast, Dot        one step: the panel's vectors, a row's group, the sum
+  //   StoreActivations                   kLanes activations in the form of Activation
+  //   kActivationOffset                  INT8: by what activations are held too high
+  struct Bfloat16 {
+    using Activation = float;
+    using Weight = std::uint16_t;
+    using WeightVector = F;
+    static constexpr int kGroup = 1;
+    static constexpr int Position(int output) {
+      return output < kLanes ? 2 * output : 2 * (output - kLanes) + 1;
+    }
+    template <int kVectors>
+    static void LoadWeights(const Weight* p, WeightVector* row) {
+      static_assert(kVectors == 2);
+      I words;
+      std::memcpy(&words, p, sizeof(words));
+      row[0] = Bits(words << 16);
+      row[1] = Bits(words & ~0xffff);
+    }
+    static F Broadcast(const Activation* p) { return Set(*p); }
+    static F Dot(F sum, F a, F w) { return Fma(a, w, sum); }
+  };
+
+  struct Int8 {
+    using Activation = std::int16_t;
+    using WeightVector = I;
+    static constexpr int kGroup = 1;
+    static constexpr int kActivationOffset = 0;
+    template <int kVectors>
+    static void LoadWeights(const std::int8_t* p, WeightVector* row) {
+      for (int j = 0; j < kVectors; ++j, p += kLanes) row[j] = I{p[0], p[1], p[2], p[3]};
+    }
+    static I Broadcast(const Activation* p) { return SetInt(*p); }
+    static I Dot(I sum, I a, I w) { return sum + a * w; }
+    static void StoreActivations(Activation* p, F x) {
+      for (int i = 0; i < kLanes; ++i) p[i] = static_cast<Activation>(x[i]);
+    }
+  };
+
  private:
   static F Bits(I x) {
     F y;

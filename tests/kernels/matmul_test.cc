@@ -26,46 +26,113 @@ class MatmulTable : public ::testing::TestWithParam<const cpu::KernelTable*> {};
 INSTANTIATE_TEST_SUITE_P(Cpu, MatmulTable, ::testing::ValuesIn(testing::RunnableTables()),
                          testing::TableName);
 
+constexpr Precision kAllPrecisions[] = {Precision::kFloat32, Precision::kBfloat16,
+                                        Precision::kInt8};
+
+struct Product {
+  std::int64_t rows, outputs, inputs;
+  const std::vector<float>& a;
+  const std::vector<float>& w;
+  const float* bias = nullptr;
+  Activation activation = Activation::kNone;
+  const float* residual = nullptr;
+};
+
 // A whole product by one table: panels as PackedMatrix lays them out, then one block.
-std::vector<float> BlockProduct(const cpu::KernelTable& table, const std::vector<float>& a,
-                                const std::vector<float>& w, std::int64_t rows,
-                                std::int64_t outputs, std::int64_t inputs, const float* bias,
-                                Activation activation, const float* residual) {
-  AlignedBuffer panels((outputs + table.panel_width) * inputs);
+std::vector<float> BlockProduct(const cpu::KernelTable& table, Precision precision,
+                                const Product& p) {
+  const cpu::ProductKernels& kernels = table.product(precision);
+  const std::int64_t padded = (p.inputs + kernels.group - 1) / kernels.group * kernels.group;
+  const std::int64_t columns = p.outputs + table.panel_width;
+  AlignedBuffer panels(columns * padded);
   std::memset(panels.data(), 0, static_cast<std::size_t>(panels.size()) * sizeof(float));
-  float* panel = panels.data();
-  for (std::int64_t n = 0; n < outputs; n += table.panel_width) {
-    const std::int64_t present = std::min(table.panel_width, outputs - n);
-    const std::int64_t width = present > table.lane_width ? table.panel_width : table.lane_width;
-    table.pack_panel(w.data() + n * inputs, present, inputs, panel, width);
-    panel += width * inputs;
+  std::vector<float> scales(static_cast<std::size_t>(columns));
+  std::vector<std::int32_t> offsets(scales.size());
+  auto* panel = reinterpret_cast<std::byte*>(panels.data());
+  for (std::int64_t n = 0; n < p.outputs; n += table.panel_width) {
+    const std::int64_t present = std::min(table.panel_width, p.outputs - n);
+    const std::int64_t lanes = kernels.last_panel_lanes;
+    const std::int64_t width = (present + lanes - 1) / lanes * lanes;
+    kernels.pack({.source = p.w.data() + n * p.inputs,
+                  .first = 0,
+                  .count = present,
+                  .inputs = p.inputs,
+                  .width = width,
+                  .scales = scales.data() + n,
+                  .offsets = offsets.data() + n},
+                 panel);
+    panel += width * padded * kernels.weight_bytes;
+  }
+  const void* a = p.a.data();
+  std::int64_t a_stride = p.inputs;
+  std::vector<float> a_scales(static_cast<std::size_t>(p.rows));
+  std::vector<std::byte> converted;
+  if (kernels.convert_row != nullptr) {
+    a_stride = padded + 4;
+    converted.resize(static_cast<std::size_t>(p.rows * a_stride * kernels.activation_bytes));
+    for (std::int64_t r = 0; r < p.rows; ++r) {
+      a_scales[static_cast<std::size_t>(r)] =
+          kernels.convert_row(p.a.data() + r * p.inputs, p.inputs,
+                              converted.data() + r * a_stride * kernels.activation_bytes);
+    }
+    a = converted.data();
   }
   constexpr float kUntouched = 12345.0f;
-  std::vector<float> out(static_cast<std::size_t>(rows * (outputs + 3)), kUntouched);
-  table.matmul({.a = a.data(),
-                .a_stride = inputs,
-                .rows = rows,
-                .panels = panels.data(),
-                .inputs = inputs,
-                .columns = outputs,
-                .bias = bias,
-                .activation = activation,
-                .residual = residual,
-                .residual_stride = outputs,
-                .out = out.data(),
-                .out_stride = outputs + 3});
+  std::vector<float> out(static_cast<std::size_t>(p.rows * (p.outputs + 3)), kUntouched);
+  kernels.matmul({.a = a,
+                  .a_stride = a_stride,
+                  .rows = p.rows,
+                  .panels = panels.data(),
+                  .inputs = p.inputs,
+                  .a_scales = a_scales.data(),
+                  .weight_scales = scales.data(),
+                  .weight_offsets = offsets.data(),
+                  .columns = p.outputs,
+                  .bias = p.bias,
+                  .activation = p.activation,
+                  .residual = p.residual,
+                  .residual_stride = p.outputs,
+                  .out = out.data(),
+                  .out_stride = p.outputs + 3});
   std::vector<float> dense;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t n = 0; n < outputs + 3; ++n) {
-      const float x = out[static_cast<std::size_t>(r * (outputs + 3) + n)];
-      if (n < outputs) {
+  for (std::int64_t r = 0; r < p.rows; ++r) {
+    for (std::int64_t n = 0; n < p.outputs + 3; ++n) {
+      const float x = out[static_cast<std::size_t>(r * (p.outputs + 3) + n)];
+      if (n < p.outputs) {
         dense.push_back(x);
       } else {
-        EXPECT_EQ(x, kUntouched) << "written past column " << outputs << " of row " << r;
+        EXPECT_EQ(x, kUntouched) << "written past column " << p.outputs << " of row " << r;
       }
     }
   }
   return dense;
+}
+
+// What a precision makes of a matrix's rows, written plainly.
+std::vector<float> Rounded(Precision precision, std::vector<float> x, std::int64_t width) {
+  if (precision == Precision::kBfloat16) {
+    for (float& value : x) {  // to nearest, ties to even
+      std::uint32_t bits;
+      std::memcpy(&bits, &value, sizeof(bits));
+      const std::uint32_t low = bits & 0xffff;
+      bits &= 0xffff0000;
+      if (low > 0x8000 || (low == 0x8000 && (bits & 0x10000) != 0)) bits += 0x10000;
+      std::memcpy(&value, &bits, sizeof(bits));
+    }
+  }
+  if (precision == Precision::kInt8) {
+    for (std::size_t row = 0; row < x.size(); row += static_cast<std::size_t>(width)) {
+      float largest = 0;
+      for (std::int64_t i = 0; i < width; ++i) {
+        largest = std::max(largest, std::abs(x[row + static_cast<std::size_t>(i)]));
+      }
+      for (std::int64_t i = 0; i < width && largest > 0; ++i) {
+        float& value = x[row + static_cast<std::size_t>(i)];
+        value = std::nearbyint(value * (127.0f / largest)) * (largest / 127.0f);
+      }
+    }
+  }
+  return x;
 }
 
 TEST_P(MatmulTable, AgreesWithReferenceOverShapesAndEpilogues) {
@@ -94,16 +161,27 @@ TEST_P(MatmulTable, AgreesWithReferenceOverShapesAndEpilogues) {
       const auto bias = Normal(s.outputs, ++seed);
       const auto residual = Normal(s.rows * s.outputs, ++seed);
       const bool plain = seed % 8 < 4;
-      const float* b = plain ? nullptr : bias.data();
-      const float* r = plain ? nullptr : residual.data();
-      std::vector<float> expected(residual.size());
-      reference::Matmul(a.data(), w.data(), b, activation, r, s.rows, s.outputs, s.inputs,
-                        expected.data());
-      const auto got =
-          BlockProduct(*GetParam(), a, w, s.rows, s.outputs, s.inputs, b, activation, r);
-      for (std::size_t i = 0; i < got.size(); ++i) {
-        ASSERT_NEAR(got[i], expected[i], Tolerance(s.inputs, spread * 4))
-            << s.rows << "x" << s.outputs << "x" << s.inputs << " at " << i;
+      const Product product{.rows = s.rows,
+                            .outputs = s.outputs,
+                            .inputs = s.inputs,
+                            .a = a,
+                            .w = w,
+                            .bias = plain ? nullptr : bias.data(),
+                            .activation = activation,
+                            .residual = plain ? nullptr : residual.data()};
+      for (const Precision precision : kAllPrecisions) {
+        const bool rounds_a = GetParam()->product(precision).convert_row != nullptr;
+        const auto near_a = rounds_a ? Rounded(precision, a, s.inputs) : a;
+        const auto near_w = Rounded(precision, w, s.inputs);
+        std::vector<float> expected(residual.size());
+        reference::Matmul(near_a.data(), near_w.data(), product.bias, activation, product.residual,
+                          s.rows, s.outputs, s.inputs, expected.data());
+        const auto got = BlockProduct(*GetParam(), precision, product);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], expected[i], Tolerance(s.inputs, spread * 4))
+              << PrecisionName(precision) << " " << s.rows << "x" << s.outputs << "x" << s.inputs
+              << " at " << i;
+        }
       }
     }
   }
@@ -114,15 +192,43 @@ TEST_P(MatmulTable, RowHasTheSameBitsAloneAndInAnyBatch) {
   const auto a = Normal(rows * inputs, 3);
   const auto w = Normal(outputs * inputs, 4);
   const auto bias = Normal(outputs, 5);
-  const auto all = BlockProduct(*GetParam(), a, w, rows, outputs, inputs, bias.data(),
-                                Activation::kGelu, nullptr);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::vector<float> row(a.begin() + r * inputs, a.begin() + (r + 1) * inputs);
-    const auto alone = BlockProduct(*GetParam(), row, w, 1, outputs, inputs, bias.data(),
-                                    Activation::kGelu, nullptr);
-    ASSERT_EQ(std::memcmp(alone.data(), all.data() + r * outputs, sizeof(float) * outputs), 0)
-        << "row " << r;
+  for (const Precision precision : kAllPrecisions) {
+    Product product{.rows = rows,
+                    .outputs = outputs,
+                    .inputs = inputs,
+                    .a = a,
+                    .w = w,
+                    .bias = bias.data(),
+                    .activation = Activation::kGelu};
+    const auto all = BlockProduct(*GetParam(), precision, product);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::vector<float> row(a.begin() + r * inputs, a.begin() + (r + 1) * inputs);
+      const auto alone = BlockProduct(*GetParam(), precision,
+                                      {.rows = 1,
+                                       .outputs = outputs,
+                                       .inputs = inputs,
+                                       .a = row,
+                                       .w = w,
+                                       .bias = bias.data(),
+                                       .activation = Activation::kGelu});
+      ASSERT_EQ(std::memcmp(alone.data(), all.data() + r * outputs, sizeof(float) * outputs), 0)
+          << PrecisionName(precision) << ", row " << r;
+    }
   }
+}
+
+// INT8 sums are whole numbers, so that the quantised product is the same on every CPU up to the one
+// rounding of its scale; the largest sums that any layer can have must not overflow.
+TEST_P(MatmulTable, Int8SumsAreExactUpToTheLongestRows) {
+  const std::int64_t inputs = 65536;
+  const std::vector<float> a(inputs, 3.0f), w(inputs, -5.0f), zeros(inputs, 0.0f);
+  const auto got = BlockProduct(*GetParam(), Precision::kInt8,
+                                {.rows = 1, .outputs = 1, .inputs = inputs, .a = a, .w = w});
+  EXPECT_FLOAT_EQ(got[0], -15.0f * 65536.0f);
+  const auto nothing =
+      BlockProduct(*GetParam(), Precision::kInt8,
+                   {.rows = 1, .outputs = 1, .inputs = inputs, .a = zeros, .w = w});
+  EXPECT_EQ(nothing[0], 0.0f);
 }
 
 TEST(Matmul, ThreadsChangeNoBitAndResidualMayBeTheOutput) {
@@ -130,23 +236,26 @@ TEST(Matmul, ThreadsChangeNoBitAndResidualMayBeTheOutput) {
   const auto a = Normal(rows * inputs, 6);
   const auto w = Normal(outputs * inputs, 7);
   const auto residual = Normal(rows * outputs, 8);
-  PackedMatrix packed(outputs, inputs);
-  packed.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
-  std::vector<float> one = residual, three = residual;
-  MatmulArgs args{.a = a.data(), .a_stride = inputs, .rows = rows, .weights = &packed};
-  args.residual_stride = args.out_stride = outputs;
-  args.residual = args.out = one.data();
-  Matmul(args, nullptr);
-  ThreadPool pool(3);
-  args.residual = args.out = three.data();
-  Matmul(args, &pool);
-  EXPECT_EQ(one, three);
+  for (const Precision precision : kAllPrecisions) {
+    PackedMatrix packed(outputs, inputs, precision);
+    packed.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
+    std::vector<float> one = residual, three = residual;
+    MatmulArgs args{.a = a.data(), .a_stride = inputs, .rows = rows, .weights = &packed};
+    args.residual_stride = args.out_stride = outputs;
+    args.residual = args.out = one.data();
+    Matmul(args, nullptr);
+    ThreadPool pool(3);
+    args.residual = args.out = three.data();
+    Matmul(args, &pool);
+    EXPECT_EQ(one, three) << PrecisionName(precision);
+    if (precision != Precision::kFloat32) continue;
 
-  std::vector<float> expected(one.size());
-  reference::Matmul(a.data(), w.data(), nullptr, Activation::kNone, residual.data(), rows, outputs,
-                    inputs, expected.data());
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    ASSERT_NEAR(one[i], expected[i], Tolerance(inputs, 4)) << i;
+    std::vector<float> expected(one.size());
+    reference::Matmul(a.data(), w.data(), nullptr, Activation::kNone, residual.data(), rows,
+                      outputs, inputs, expected.data());
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      ASSERT_NEAR(one[i], expected[i], Tolerance(inputs, 4)) << i;
+    }
   }
 }
 
@@ -156,23 +265,25 @@ TEST(Matmul, OutputRangeEqualsThoseColumnsOfTheWhole) {
   const auto a = Normal(rows * inputs, 9);
   const auto w = Normal(outputs * inputs, 10);
   const auto bias = Normal(outputs, 11);
-  PackedMatrix packed(outputs, inputs);
-  packed.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
-  std::vector<float> whole(static_cast<std::size_t>(rows * outputs));
-  MatmulArgs args{.a = a.data(), .a_stride = inputs, .rows = rows, .weights = &packed};
-  args.bias = bias.data();
-  args.out = whole.data();
-  args.out_stride = outputs;
-  Matmul(args, nullptr);
-  std::vector<float> part(static_cast<std::size_t>(rows * (outputs - panel)));
-  args.first_output = panel;
-  args.out = part.data();
-  args.out_stride = outputs - panel;
-  Matmul(args, nullptr);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t n = 0; n < outputs - panel; ++n) {
-      ASSERT_EQ(part[static_cast<std::size_t>(r * (outputs - panel) + n)],
-                whole[static_cast<std::size_t>(r * outputs + panel + n)]);
+  for (const Precision precision : kAllPrecisions) {
+    PackedMatrix packed(outputs, inputs, precision);
+    packed.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
+    std::vector<float> whole(static_cast<std::size_t>(rows * outputs));
+    MatmulArgs args{.a = a.data(), .a_stride = inputs, .rows = rows, .weights = &packed};
+    args.bias = bias.data();
+    args.out = whole.data();
+    args.out_stride = outputs;
+    Matmul(args, nullptr);
+    std::vector<float> part(static_cast<std::size_t>(rows * (outputs - panel)));
+    args.first_output = panel;
+    args.out = part.data();
+    args.out_stride = outputs - panel;
+    Matmul(args, nullptr);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t n = 0; n < outputs - panel; ++n) {
+        ASSERT_EQ(part[static_cast<std::size_t>(r * (outputs - panel) + n)],
+                  whole[static_cast<std::size_t>(r * outputs + panel + n)]);
+      }
     }
   }
 }

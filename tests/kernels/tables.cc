@@ -3,7 +3,7 @@
 #include <random>
 
 #include "base/cpu_features.h"
-#include "tests/kernels/table_paired.h"
+#include "tests/kernels/table_emulated.h"
 
 namespace espy::kernels::testing {
 
@@ -12,9 +12,13 @@ std::vector<const cpu::KernelTable*> RunnableTables() {
 #if defined(__x86_64__)
   if (CpuFeatures().avx2) {
     tables.push_back(&cpu::Avx2Kernels());
-    tables.push_back(&PairedKernels());
+    for (const cpu::KernelTable* table : EmulatedAvx512()) tables.push_back(table);
   }
   if (CpuFeatures().avx512) tables.push_back(&cpu::Avx512Kernels());
+  if (CpuFeatures().avx512_vnni) tables.push_back(&cpu::Avx512VnniKernels());
+  if (CpuFeatures().avx512_bf16 && CpuFeatures().avx512_vnni) {
+    tables.push_back(&cpu::Avx512Bf16Kernels());
+  }
 #endif
   return tables;
 }

@@ -12,8 +12,8 @@
 
 namespace espy::kernels::testing {
 
-// Baseline always; AVX2, AVX-512 and AVX-512's tile shapes on pairs of AVX2 vectors where the CPU
-// has them.
+// Baseline always, the others where the CPU has them, and AVX-512's emulated wherever there is
+// AVX2.
 std::vector<const cpu::KernelTable*> RunnableTables();
 
 // GoogleTest's name for a table.

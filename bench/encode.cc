@@ -21,7 +21,7 @@
 
 #include "base/cpu_features.h"
 #include "encoders/config.h"
-#include "encoders/safetensors.h"
+#include "encoders/model_files.h"
 #include "encoders/tower.h"
 
 namespace espy::encoders {
@@ -153,7 +153,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   const auto config = ReadModelConfig(settings.model);
-  const auto weights = Safetensors::Open(settings.model + "/model.safetensors");
+  const auto weights = OpenWeights(settings.model);
   if (!config.ok() || !weights.ok()) {
     const Status& status = config.ok() ? weights.status() : config.status();
     std::fprintf(stderr, "%s\n", status.message().c_str());

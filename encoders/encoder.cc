@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "encoders/config.h"
+#include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/safetensors.h"
 #include "encoders/tokenizers/tokenizer.h"
@@ -188,8 +189,7 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::string& directory,
                                                const EncoderOptions& options) {
   ESPY_ASSIGN_OR_RETURN(EncoderInfo info, DescribeEncoder(directory));
   ESPY_ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(directory));
-  ESPY_ASSIGN_OR_RETURN(std::unique_ptr<Safetensors> weights,
-                        Safetensors::Open(directory + "/model.safetensors"));
+  ESPY_ASSIGN_OR_RETURN(std::unique_ptr<Safetensors> weights, OpenWeights(directory));
   auto encoder = std::make_unique<TowerEncoder>(std::move(info), std::move(config),
                                                 std::move(weights), options.threads);
   if (options.load_image) ESPY_RETURN_IF_ERROR(encoder->Image().status());

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "encoders/config.h"
+#include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/safetensors.h"
 #include "encoders/tokenizers/tokenizer.h"
@@ -66,33 +67,6 @@ Result<float> ReadNumber(const Safetensors& weights, std::string_view name, floa
   return number;
 }
 
-Result<std::unique_ptr<Safetensors>> OpenWeights(const std::string& directory) {
-  const std::string path = directory + "/model.safetensors";
-  Result<std::unique_ptr<Safetensors>> weights = Safetensors::Open(path);
-  if (weights.ok() || weights.status().code() != StatusCode::kNotFound) return weights;
-  const auto there = [&](const char* name) {
-    return Env::Default()->Stat(directory + "/" + name).ok();
-  };
-  if (there("model.safetensors.index.json")) {
-    return Status::Unsupported(path +
-                               ": the weights lie in several files, which this version does "
-                               "not read; save the model again with a larger "
-                               "max_shard_size");
-  }
-  if (there("pytorch_model.bin") || there("open_clip_pytorch_model.bin")) {
-    return Status::Unsupported(path +
-                               ": missing; weights in pytorch_model.bin are not read, because "
-                               "such a file can run code: load it with transformers and "
-                               "save_pretrained it as safetensors");
-  }
-  if (there("open_clip_model.safetensors")) {
-    return Status::Unsupported(path +
-                               ": missing; the weights are in OpenCLIP's own layout, of which "
-                               "transformers' conversion is usually published beside it");
-  }
-  return Status::NotFound(path + ": missing; a model needs config.json and model.safetensors");
-}
-
 void HashPart(Sha256Stream* hash, std::string_view name, std::string_view bytes) {
   std::string head;
   PutFixed<std::uint64_t>(&head, name.size());
@@ -102,13 +76,13 @@ void HashPart(Sha256Stream* hash, std::string_view name, std::string_view bytes)
   hash->Update(bytes);
 }
 
-void HashWeights(Sha256Stream* hash, std::string_view file) {
+void HashWeights(Sha256Stream* hash, std::string_view name, std::string_view file) {
   std::string_view cursor = file;
   std::uint64_t header_bytes = 0;
-  GetFixed(&cursor, &header_bytes);  // Safetensors::Open has checked it
+  GetFixed(&cursor, &header_bytes);  // checked by the caller
   const std::string_view header = cursor.substr(0, header_bytes);
   const std::string_view tensors = cursor.substr(header.size());
-  HashPart(hash, "model.safetensors", header);
+  HashPart(hash, name, header);
   std::string size;
   PutFixed<std::uint64_t>(&size, tensors.size());
   hash->Update(size);
@@ -139,8 +113,13 @@ Result<std::string> SpaceId(const std::string& directory) {
       return bytes.status();
     }
   }
-  ESPY_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(directory + "/model.safetensors"));
-  HashWeights(&hash, {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()});
+  ESPY_ASSIGN_OR_RETURN(const WeightFiles weights, FindWeights(directory));
+  for (const std::string& name : weights.files) {
+    ESPY_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(directory + "/" + name));
+    ESPY_RETURN_IF_ERROR(Safetensors::Parse(file->bytes(), file->path()).status());
+    HashWeights(&hash, name,
+                {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()});
+  }
   const Sha256Digest digest = hash.Finish();
   return ToHex(digest.data(), digest.size()).substr(0, kSpaceIdDigits);
 }
@@ -162,8 +141,11 @@ Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_spac
   info.logit_scale = std::exp(log_scale);
   ESPY_ASSIGN_OR_RETURN(info.logit_bias, ReadNumber(*weights, "logit_bias", config.logit_bias));
   CountParameters(*weights, &info);
-  ESPY_ASSIGN_OR_RETURN(const FileFacts facts, Env::Default()->Stat(weights->path()));
-  info.weight_bytes = facts.size;
+  ESPY_ASSIGN_OR_RETURN(const WeightFiles files, FindWeights(directory));
+  for (const std::string& name : files.files) {
+    ESPY_ASSIGN_OR_RETURN(const FileFacts facts, Env::Default()->Stat(directory + "/" + name));
+    info.weight_bytes += facts.size;
+  }
   if (with_space_id) {
     ESPY_ASSIGN_OR_RETURN(info.space_id, SpaceId(directory));
   }

@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "base/status_macros.h"
+#include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/tokenizers/tokenizer.h"
 
@@ -46,18 +47,20 @@ Status CheckFree(const std::string& name, const std::string& user_directory) {
 }
 
 // Everything that the program reads, and what says whose the model is.
-std::vector<std::string> FilesToCopy() {
+Result<std::vector<std::string>> FilesToCopy(const std::string& directory) {
   std::vector<std::string> names = {"config.json",
                                     "preprocessor_config.json",
                                     "processor_config.json",
                                     "espy.json",
-                                    "model.safetensors",
                                     "README.md",
                                     "LICENSE",
                                     "LICENSE.txt",
                                     "LICENSE.md",
                                     "NOTICE"};
   names.insert(names.end(), TokenizerFileNames().begin(), TokenizerFileNames().end());
+  ESPY_ASSIGN_OR_RETURN(const WeightFiles weights, FindWeights(directory));
+  if (!weights.index.empty()) names.push_back(weights.index);
+  names.insert(names.end(), weights.files.begin(), weights.files.end());
   return names;
 }
 
@@ -93,7 +96,8 @@ class TemporaryFolder {
 };
 
 Status CopyFiles(const std::string& from, const std::string& to) {
-  for (const std::string& name : FilesToCopy()) {
+  ESPY_ASSIGN_OR_RETURN(const std::vector<std::string> names, FilesToCopy(from));
+  for (const std::string& name : names) {
     const std::string source = from + "/" + name;
     std::error_code error;
     if (!fs::is_regular_file(source, error))

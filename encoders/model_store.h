@@ -28,10 +28,10 @@ Result<std::string> ResolveModel(const std::string& name_or_directory);
 // KiB.
 //
 // space_id is the first 32 hex digits of the SHA-256 of: config.json, the preprocessor's file and
-// the tokenizer's files (name, length and bytes of each), the weight file's length and header, and
-// 64 blocks of 4 KiB spread evenly over the tensors. Any training or conversion step changes nearly
-// every weight and so nearly every block: two files that agree in all of these are taken for the
-// same model, without reading the gigabytes between them.
+// the tokenizer's files (name, length and bytes of each) and, for each file of the weights, its
+// length, its header and 64 blocks of 4 KiB spread evenly over its tensors. Any training or
+// conversion step changes nearly every weight and so nearly every block: two files that agree in
+// all of these are taken for the same model, without reading the gigabytes between them.
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id = true);
 
 // Every model found, one for each name, in the order of ModelDirectories() and then of names. What

@@ -248,6 +248,17 @@ Result<std::unique_ptr<Safetensors>> Safetensors::Parse(std::span<const std::uin
   return parsed;
 }
 
+std::unique_ptr<Safetensors> Safetensors::Assemble(
+    std::string path, std::unordered_map<std::string, TensorView> tensors,
+    std::vector<std::unique_ptr<Safetensors>> parts, std::vector<std::vector<std::uint8_t>> made) {
+  auto joined = std::make_unique<Safetensors>();
+  joined->path_ = std::move(path);
+  joined->tensors_ = std::move(tensors);
+  joined->parts_ = std::move(parts);
+  joined->made_ = std::move(made);
+  return joined;
+}
+
 const TensorView* Safetensors::Find(std::string_view name) const {
   const auto found = tensors_.find(std::string(name));
   return found == tensors_.end() ? nullptr : &found->second;

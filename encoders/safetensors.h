@@ -37,6 +37,14 @@ class Safetensors {
   static Result<std::unique_ptr<Safetensors>> Parse(std::span<const std::uint8_t> bytes,
                                                     std::string name);
 
+  // Tensors of `parts` as one file: those of a model in several files, or of a publisher with names
+  // of its own. `made` are the bytes of tensors that had to be put together. Both are kept; every
+  // tensor's bytes must lie in one of them.
+  static std::unique_ptr<Safetensors> Assemble(std::string path,
+                                               std::unordered_map<std::string, TensorView> tensors,
+                                               std::vector<std::unique_ptr<Safetensors>> parts,
+                                               std::vector<std::vector<std::uint8_t>> made = {});
+
   const TensorView* Find(std::string_view name) const;  // nullptr when absent
   std::vector<std::string> Names() const;               // sorted
   const std::string& path() const { return path_; }
@@ -44,6 +52,8 @@ class Safetensors {
  private:
   std::string path_;
   std::unique_ptr<MappedFile> file_;
+  std::vector<std::unique_ptr<Safetensors>> parts_;
+  std::vector<std::vector<std::uint8_t>> made_;
   std::unordered_map<std::string, TensorView> tensors_;
 };
 

@@ -212,7 +212,7 @@ TEST(DescribeEncoder, NamesWhatIsMissingAndWhatToDo) {
   EXPECT_NE(message_without_weights("").find("tiny/model.safetensors: missing"), std::string::npos);
   EXPECT_NE(message_without_weights("pytorch_model.bin").find("save_pretrained"),
             std::string::npos);
-  EXPECT_NE(message_without_weights("model.safetensors.index.json").find("several files"),
+  EXPECT_NE(message_without_weights("model.safetensors.index.json").find("index.json"),
             std::string::npos);
   EXPECT_NE(message_without_weights("open_clip_model.safetensors").find("OpenCLIP"),
             std::string::npos);
@@ -222,6 +222,45 @@ TEST(DescribeEncoder, NamesWhatIsMissingAndWhatToDo) {
   const auto scale = DescribeEncoder(temp / "tiny");
   EXPECT_EQ(scale.status().code(), StatusCode::kCorruption);
   EXPECT_NE(scale.status().message().find("logit_scale"), std::string::npos);
+}
+
+// The tiny model in two files.
+void WriteTinyShards(const testing::TempDir& temp, const std::string& name, float value = 0) {
+  WriteTiny(temp, name);
+  fs::remove(temp / (name + "/model.safetensors"));
+  std::vector<TinyTensor> tensors = TinyClipTensors();
+  tensors.back().value += value;
+  const auto middle = tensors.begin() + static_cast<std::ptrdiff_t>(tensors.size() / 2);
+  const std::string shards[2] = {"model-00001-of-00002.safetensors",
+                                 "model-00002-of-00002.safetensors"};
+  temp.Write(name + "/" + shards[0], TinySafetensors({tensors.begin(), middle}));
+  temp.Write(name + "/" + shards[1], TinySafetensors({middle, tensors.end()}));
+  std::string map;
+  for (auto tensor = tensors.begin(); tensor != tensors.end(); ++tensor) {
+    map += (map.empty() ? "\"" : ",\"") + tensor->name + "\":\"" + shards[tensor < middle ? 0 : 1] +
+           "\"";
+  }
+  temp.Write(name + "/model.safetensors.index.json", R"({"weight_map":{)" + map + "}}");
+}
+
+TEST(DescribeEncoder, ReadsWeightsInSeveralFiles) {
+  const testing::TempDir temp;
+  WriteTiny(temp, "whole");
+  WriteTinyShards(temp, "tiny");
+  const auto whole = DescribeEncoder(temp / "whole");
+  const auto info = DescribeEncoder(temp / "tiny");
+  ESPY_ASSERT_OK(info);
+  EXPECT_EQ(info->image_parameters, whole->image_parameters);
+  EXPECT_EQ(info->text_parameters, whole->text_parameters);
+  EXPECT_EQ(info->logit_scale, whole->logit_scale);
+  EXPECT_EQ(info->weight_bytes, fs::file_size(temp / "tiny/model-00001-of-00002.safetensors") +
+                                    fs::file_size(temp / "tiny/model-00002-of-00002.safetensors"));
+  // space_id sees the last file too.
+  const std::string before = info->space_id;
+  WriteTinyShards(temp, "tiny", 1.25f);
+  const auto changed = DescribeEncoder(temp / "tiny");
+  ESPY_ASSERT_OK(changed);
+  EXPECT_NE(changed->space_id, before);
 }
 
 TEST(ListEncoders, GivesEachNameOnceAndLeavesOutTheBroken) {
@@ -280,6 +319,21 @@ TEST_F(InstallModelTest, CopiesAModelThatLoads) {
   double length = 0;
   for (const float x : vector) length += static_cast<double>(x) * x;
   EXPECT_NEAR(length, 1, 1e-5);
+}
+
+TEST_F(InstallModelTest, CopiesEveryFileOfTheWeights) {
+  WriteTinyShards(temp_, "shards");
+  const auto info = InstallModel(temp_ / "shards", "mine");
+  ESPY_ASSERT_OK(info);
+  for (const char* name : {"model.safetensors.index.json", "model-00001-of-00002.safetensors",
+                           "model-00002-of-00002.safetensors"}) {
+    EXPECT_TRUE(fs::exists(info->directory + "/" + name)) << name;
+  }
+  ESPY_ASSERT_OK(Encoder::Load(info->directory, {.load_image = true, .load_text = true}));
+  fs::remove(temp_ / "shards/model-00002-of-00002.safetensors");
+  const auto lacking = InstallModel(temp_ / "shards", "other");
+  EXPECT_NE(lacking.status().message().find("model-00002-of-00002"), std::string::npos)
+      << lacking.status().message();
 }
 
 TEST_F(InstallModelTest, FollowsLinksAsDownloadCachesHaveThem) {

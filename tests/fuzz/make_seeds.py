@@ -35,6 +35,18 @@ def safetensors():
         "flag": {"dtype": "BOOL", "shape": [], "data_offsets": [14, 15]}}, bytes(15)))
 
 
+def weight_index():
+    def shard(*names):
+        header = {n: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i, n in enumerate(names)}
+        text = json.dumps(header, separators=(",", ":")).encode()
+        return struct.pack("<Q", len(text)) + text + bytes(4 * len(names))
+    index = {"metadata": {"total_size": 8}, "weight_map": {"a": "m-1.safetensors", "b": "m-1.safetensors"}}
+    write("weight_index", "one_shard", json.dumps(index).encode() + b"\0" + shard("a", "b"))
+    index["weight_map"]["b"] = "m-2.safetensors"
+    write("weight_index", "twice", json.dumps(index).encode() + b"\0" + shard("a", "b"))
+    write("weight_index", "lacking", json.dumps(index).encode() + b"\0" + shard("c"))
+
+
 def config():
     clip = {"model_type": "clip", "projection_dim": 512, "logit_scale_init_value": 2.6592,
             "text_config": {"hidden_size": 512, "num_attention_heads": 8, "eos_token_id": 2, "hidden_act": "quick_gelu"},
@@ -94,6 +106,7 @@ def tokenizer():
 
 if __name__ == "__main__":
     safetensors()
+    weight_index()
     config()
     tokenizer()
     for path in sorted(SEEDS.glob("*/*")):

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "encoders/config.h"
-#include "encoders/safetensors.h"
+#include "encoders/model_files.h"
 #include "encoders/tower.h"
 
 namespace espy::encoders {
@@ -40,7 +40,7 @@ int Main(int argc, char** argv) {
   ThreadPool pool(argc > 5 ? std::atoi(argv[5]) : CoreCount());
   const auto config = ReadModelConfig(directory);
   if (!config.ok()) return Fail(config.status());
-  const auto weights = Safetensors::Open(directory + "/model.safetensors");
+  const auto weights = OpenWeights(directory);
   if (!weights.ok()) return Fail(weights.status());
   Workspace workspace;
   std::vector<float> out;

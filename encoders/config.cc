@@ -93,11 +93,23 @@ std::int64_t ReadSide(JsonFields* fields, std::string_view key, std::int64_t oth
   return *first;
 }
 
+// num_patches: positions were learned for a square grid of so many. Returns its side.
+std::int64_t ReadPositionGrid(JsonFields* fields) {
+  const std::int64_t patches = fields->Integer("num_patches", 256, 1, kMaxPatches);
+  std::int64_t side = 1;
+  while (side * side < patches) ++side;
+  if (side * side != patches) {
+    fields->Refuse("num_patches", "is " + std::to_string(patches) + ", which is no square");
+  }
+  return side;
+}
+
 void ReadVision(JsonFields* fields, Family family, VisionConfig* vision) {
   const bool clip = family == Family::kClip;
   ReadTower(fields, clip ? kClipVision : kSiglipTower, vision);
-  vision->image_size = ReadSide(fields, "image_size", 224);
   vision->patch_size = ReadSide(fields, "patch_size", clip ? 32 : 16);
+  vision->image_size = family == Family::kSiglip2 ? ReadPositionGrid(fields) * vision->patch_size
+                                                  : ReadSide(fields, "image_size", 224);
   // transformers rounds down: a last strip narrower than a patch is not looked at.
   const std::int64_t across = vision->image_size / vision->patch_size;
   if (across < 1 || across * across > kMaxPatches) {
@@ -146,18 +158,13 @@ Result<Family> ReadFamily(JsonFields* config) {
   ESPY_RETURN_IF_ERROR(config->status());
   if (type == "clip") return Family::kClip;
   if (type == "siglip") return Family::kSiglip;
-  const std::string shown = config->where() + ": model_type \"" + Printable(type) + "\"";
-  if (type == "siglip2") {
-    return Status::Unsupported(
-        shown +
-        " is SigLIP2's NaFlex variant, whose pictures vary in size; use a fixed-size "
-        "SigLIP2 model such as siglip2-base-patch16-224, whose model_type is siglip");
-  }
+  if (type == "siglip2") return Family::kSiglip2;
   if (type.empty()) {
     return Status::InvalidArgument(config->where() +
-                                   ": model_type is missing; it must be clip or siglip");
+                                   ": model_type is missing; it must be clip, siglip or siglip2");
   }
-  return Status::Unsupported(shown + " is not supported; models of type clip and siglip are");
+  return Status::Unsupported(config->where() + ": model_type \"" + Printable(type) +
+                             "\" is not supported; models of type clip, siglip and siglip2 are");
 }
 
 Status ReadEspy(const JsonValue& espy, const std::string& name, ModelConfig* model) {
@@ -216,9 +223,8 @@ Result<ModelConfig> Parse(const Sources& sources) {
   // its own key.
   const JsonValue* part = sources.preprocessor.empty() ? nullptr : &preprocessor;
   if (const JsonValue* inner = preprocessor.FindGiven("image_processor")) part = inner;
-  ESPY_ASSIGN_OR_RETURN(
-      model.preprocess,
-      ReadPreprocessor(part, model.family, model.vision.image_size, sources.preprocessor_name));
+  ESPY_ASSIGN_OR_RETURN(model.preprocess, ReadPreprocessor(part, model.family, model.vision,
+                                                           sources.preprocessor_name));
 
   if (!sources.espy.empty()) {
     ESPY_ASSIGN_OR_RETURN(const JsonValue espy,
@@ -240,7 +246,17 @@ Result<std::string> ReadIfThere(const std::string& path) {
 
 }  // namespace
 
-std::string_view FamilyName(Family family) { return family == Family::kClip ? "clip" : "siglip"; }
+std::string_view FamilyName(Family family) {
+  switch (family) {
+    case Family::kClip:
+      return "clip";
+    case Family::kSiglip:
+      return "siglip";
+    case Family::kSiglip2:
+      return "siglip2";
+  }
+  return "";
+}
 
 Result<ModelConfig> ReadModelConfig(const std::string& directory) {
   Sources sources;

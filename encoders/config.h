@@ -12,8 +12,10 @@
 
 namespace espy::encoders {
 
-enum class Family { kClip, kSiglip };
-std::string_view FamilyName(Family family);  // "clip", "siglip"
+// kSiglip2 is SigLIP2's NaFlex variant, whose pictures keep their aspect; SigLIP2 models of a fixed
+// size are of kSiglip.
+enum class Family { kClip, kSiglip, kSiglip2 };
+std::string_view FamilyName(Family family);  // config.json's "clip", "siglip", "siglip2"
 
 enum class Activation {
   kQuickGelu,
@@ -33,7 +35,9 @@ struct TowerConfig {
 };
 
 struct VisionConfig : TowerConfig {
-  std::int64_t image_size = 0;  // pixels a side, at least patch_size
+  // Pixels a side, at least patch_size. With kSiglip2 of the picture whose patches are the grid
+  // that positions were learned for, sqrt(num_patches) a side.
+  std::int64_t image_size = 0;
   std::int64_t patch_size =
       0;  // (image_size / patch_size)^2 patches, the division rounded down; at most 16384
   bool attention_pool = false;  // SigLIP's head (vision_use_head)
@@ -51,8 +55,10 @@ struct ModelConfig {
   Family family = Family::kClip;
   VisionConfig vision;
   TextConfig text;
-  std::int64_t projection = 0;         // dimension of the embeddings; SigLIP's equals vision.width
-  imaging::PreprocessSpec preprocess;  // its width and height equal vision.image_size
+  std::int64_t projection = 0;  // dimension of the embeddings; SigLIP's equals vision.width
+  // Its width and height equal vision.image_size, but for kSiglip2: there, a square picture's as
+  // the processor makes it.
+  imaging::PreprocessSpec preprocess;
   // How the model was trained: SigLIP by the sigmoid loss, CLIP by softmax unless espy.json says
   // otherwise.
   bool sigmoid = false;

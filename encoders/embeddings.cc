@@ -43,15 +43,20 @@ Result<PatchEmbedding> PatchEmbedding::Load(const Weights& weights, const Vision
   return embedding;
 }
 
-void PatchEmbedding::Run(const float* pixels, std::int64_t batch, Workspace* workspace,
+void PatchEmbedding::Run(std::span<const imaging::PictureView> pictures, Workspace* workspace,
                          ThreadPool* pool) const {
   const std::int64_t width = config_.width;
+  const auto batch = static_cast<std::int64_t>(pictures.size());
   const std::int64_t rows = batch * patches_;
   workspace->tokens.Reserve(batch * tokens() * width);
   workspace->normed.Reserve(rows * width);
   workspace->hidden.Reserve(rows * patch_.weight.inputs());
-  kernels::ExtractPatches(pixels, batch, kChannels, config_.image_size, config_.patch_size,
-                          workspace->hidden.data(), pool);
+  float* extracted = workspace->hidden.data();
+  for (const imaging::PictureView& picture : pictures) {
+    kernels::ExtractPatches(picture.values, 1, kChannels, config_.image_size, config_.patch_size,
+                            extracted, pool);
+    extracted += patches_ * patch_.weight.inputs();
+  }
   float* embedded = workspace->normed.data();
   Apply(patch_, workspace->hidden.data(), rows, kernels::Activation::kNone, nullptr, embedded,
         pool);

@@ -10,6 +10,7 @@
 #include "encoders/transformer.h"
 #include "encoders/weights.h"
 #include "espy/status.h"
+#include "imaging/preprocess.h"
 
 namespace espy::encoders {
 
@@ -21,9 +22,13 @@ class PatchEmbedding {
   static Result<PatchEmbedding> Load(const Weights& weights, const VisionConfig& config,
                                      bool class_token, bool bias);
 
-  // workspace->tokens becomes [batch * tokens(), width].
-  void Run(const float* pixels, std::int64_t batch, Workspace* workspace, ThreadPool* pool) const;
+  // pictures: squares of image_size. workspace->tokens becomes [pictures * tokens(), width].
+  void Run(std::span<const imaging::PictureView> pictures, Workspace* workspace,
+           ThreadPool* pool) const;
 
+  bool Takes(imaging::Size size) const {
+    return size.width == config_.image_size && size.height == config_.image_size;
+  }
   std::int64_t tokens() const { return patches_ + (class_.empty() ? 0 : 1); }
 
  private:

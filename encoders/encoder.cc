@@ -67,11 +67,19 @@ class TowerEncoder : public Encoder {
 
   const EncoderInfo& info() const override { return info_; }
 
-  Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const override {
+  Status EncodeImages(std::span<const imaging::PictureView> pictures, float* out) const override {
     ESPY_ASSIGN_OR_RETURN(const ImageTower* tower, Image());
+    for (const imaging::PictureView& picture : pictures) {
+      if (!tower->Takes(picture.size)) {
+        return Status::InvalidArgument(info_.directory + ": the model takes no picture of " +
+                                       std::to_string(picture.size.width) + " x " +
+                                       std::to_string(picture.size.height) +
+                                       " pixels; preprocess it as the model asks");
+      }
+    }
     return Guarded([&](Workspace* workspace) {
-      tower->Encode(pixels, batch, workspace, out, &pool_);
-      kernels::L2Normalize(out, batch, config_.projection);
+      tower->Encode(pictures, workspace, out, &pool_);
+      kernels::L2Normalize(out, static_cast<std::int64_t>(pictures.size()), config_.projection);
       return Status::Ok();
     });
   }
@@ -184,6 +192,14 @@ class TowerEncoder : public Encoder {
 };
 
 }  // namespace
+
+Status Encoder::EncodeImages(const float* pixels, std::int64_t batch, float* out) const {
+  const imaging::Size size{info().preprocess.width, info().preprocess.height};
+  const std::int64_t values = std::int64_t{3} * size.width * size.height;
+  std::vector<imaging::PictureView> pictures;
+  for (std::int64_t i = 0; i < batch; ++i) pictures.push_back({pixels + i * values, size});
+  return EncodeImages(pictures, out);
+}
 
 Result<std::unique_ptr<Encoder>> Encoder::Load(const std::string& directory,
                                                const EncoderOptions& options) {

@@ -24,7 +24,7 @@ struct EncoderOptions {
 struct EncoderInfo {
   std::string name;  // the directory's name
   std::string directory;
-  std::string family;          // "clip", "siglip"
+  std::string family;          // "clip", "siglip", "siglip2"
   std::int64_t dimension = 0;  // of both towers' output
   std::int64_t context = 0;    // tokens
   imaging::PreprocessSpec preprocess;
@@ -49,9 +49,13 @@ class Encoder {
 
   virtual const EncoderInfo& info() const = 0;
 
-  // pixels: [batch, 3, height, width] FP32 as Preprocess writes them; out: [batch, dimension] FP32,
+  // pictures: as Preprocess makes them by info().preprocess, with a NaFlex model each of its own
+  // size; InvalidArgument for a size that the model does not take. out: [pictures, dimension] FP32,
   // unit length.
-  virtual Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const = 0;
+  virtual Status EncodeImages(std::span<const imaging::PictureView> pictures, float* out) const = 0;
+  // The same for pictures of info().preprocess.width x height, one after the other in memory:
+  // [batch, 3, height, width].
+  Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const;
 
   // texts: UTF-8; longer ones are cut to the context as the model's tokenizer does.
   // out: [texts, dimension], unit length, but for a text (the empty one, say) that the model gives

@@ -12,6 +12,8 @@ using imaging::Filter;
 using imaging::PreprocessSpec;
 
 constexpr std::int64_t kMaxSide = 8192;
+constexpr std::int64_t kMaxPatches = 16384;
+constexpr std::int64_t kMaxPixels = 1 << 24;  // of a NaFlex picture, as of one of 4096 x 4096
 constexpr std::array<float, 3> kClipMean{0.48145466f, 0.4578275f, 0.40821073f};
 constexpr std::array<float, 3> kClipStd{0.26862954f, 0.26130258f, 0.27577711f};
 
@@ -69,10 +71,10 @@ void ReadTriple(JsonFields* fields, std::string_view key, double least, double m
 }
 
 // PIL's numbers for its filters.
-Filter ReadFilter(JsonFields* fields) {
+Filter ReadFilter(JsonFields* fields, bool naflex) {
   constexpr std::int64_t kBilinear = 2;
   constexpr std::int64_t kBicubic = 3;
-  const std::int64_t number = fields->Integer("resample", kBicubic, 0, 5);
+  const std::int64_t number = fields->Integer("resample", naflex ? kBilinear : kBicubic, 0, 5);
   if (number != kBilinear && number != kBicubic) {
     fields->Refuse(
         "resample",
@@ -82,11 +84,32 @@ Filter ReadFilter(JsonFields* fields) {
   return number == kBilinear ? Filter::kBilinear : Filter::kBicubic;
 }
 
-void ReadGeometry(JsonFields* fields, bool clip, std::int64_t image_size, PreprocessSpec* spec) {
-  if (!fields->Flag("do_resize", true)) {
-    fields->Refuse("do_resize", "is false: pictures of any size need resizing",
-                   StatusCode::kUnsupported);
+// SigLIP2's NaFlex processor: whole patches, so many at most. `given`: there is a file.
+void ReadPatches(JsonFields* fields, bool given, std::int64_t patch_size, PreprocessSpec* spec) {
+  constexpr std::int64_t kProcessorPatch = 16;  // what an absent key means to the processor
+  const std::int64_t patch =
+      fields->Integer("patch_size", given ? kProcessorPatch : patch_size, 1, kMaxSide);
+  if (patch != patch_size) {
+    fields->Refuse("patch_size", "is " + std::to_string(patch) + ", but config.json's is " +
+                                     std::to_string(patch_size));
   }
+  const std::int64_t most = fields->Integer("max_num_patches", 256, 1, kMaxPatches);
+  if (most * patch_size * patch_size > kMaxPixels) {
+    fields->Refuse("max_num_patches", "is " + std::to_string(most) + ": so many patches of " +
+                                          std::to_string(patch_size) +
+                                          " pixels a side are over 16 million pixels");
+  }
+  std::int64_t side = 1;
+  while ((side + 1) * (side + 1) <= most) ++side;
+  spec->fit = PreprocessSpec::Fit::kPatches;
+  spec->patch_size = static_cast<std::int32_t>(patch_size);
+  spec->max_patches = static_cast<std::int32_t>(most);
+  spec->width = static_cast<std::int32_t>(side * patch_size);
+  spec->height = spec->width;
+  spec->resize_shortest = spec->width;
+}
+
+void ReadGeometry(JsonFields* fields, bool clip, std::int64_t image_size, PreprocessSpec* spec) {
   const bool crops = fields->Flag("do_center_crop", clip);
   const Size size = ReadSize(fields, "size", clip)
                         .value_or(clip ? Size{image_size, 0, 0} : Size{0, image_size, image_size});
@@ -117,25 +140,36 @@ void ReadGeometry(JsonFields* fields, bool clip, std::int64_t image_size, Prepro
 }  // namespace
 
 Result<PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, Family family,
-                                        std::int64_t image_size, const std::string& name) {
+                                        const VisionConfig& vision, const std::string& name) {
   if (preprocessor != nullptr && preprocessor->AsObject() == nullptr) {
     return Status::InvalidArgument(name + ": not an object");
   }
   JsonFields fields(preprocessor, name);
   const std::string processor =
       fields.Text("image_processor_type", fields.Text("feature_extractor_type", ""));
-  if (processor.starts_with("Siglip2")) {
-    return Status::Unsupported(name + ": " + Printable(processor) +
-                               " belongs to SigLIP2's NaFlex variant, whose pictures vary in size; "
-                               "use a fixed-size SigLIP2 model such as siglip2-base-patch16-224");
+  // Siglip2ImageProcessor goes with the NaFlex variant alone.
+  const bool naflex = family == Family::kSiglip2;
+  const bool for_naflex = processor.starts_with("Siglip2");
+  if (!processor.empty() && for_naflex != naflex) {
+    return Status::Unsupported(
+        name + ": " + Printable(processor) + " is not the processor of a model of type " +
+        std::string(FamilyName(family)) + "; check that the files are of the same model");
   }
   // The processor's class decides what an absent key means; it is almost always the family's own.
   const bool clip = processor.starts_with("CLIP")     ? true
                     : processor.starts_with("Siglip") ? false
                                                       : family == Family::kClip;
   PreprocessSpec spec;
-  ReadGeometry(&fields, clip, image_size, &spec);
-  spec.filter = ReadFilter(&fields);
+  if (!fields.Flag("do_resize", true)) {
+    fields.Refuse("do_resize", "is false: pictures of any size need resizing",
+                  StatusCode::kUnsupported);
+  }
+  if (naflex) {
+    ReadPatches(&fields, preprocessor != nullptr, vision.patch_size, &spec);
+  } else {
+    ReadGeometry(&fields, clip, vision.image_size, &spec);
+  }
+  spec.filter = ReadFilter(&fields, naflex);
   const double factor = fields.Number("rescale_factor", 1.0 / 255.0, 1e-9, 1e3);
   spec.rescale = fields.Flag("do_rescale", true) ? static_cast<float>(factor) : 1.0f;
   spec.mean = clip ? kClipMean : std::array<float, 3>{0.5f, 0.5f, 0.5f};

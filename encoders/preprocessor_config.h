@@ -12,12 +12,13 @@
 
 namespace espy::encoders {
 
-// `preprocessor` is the file's object, or nullptr for the family's defaults at `image_size`. What
+// `preprocessor` is the file's object, or nullptr for the family's defaults. What
 // Espy cannot do exactly as the publisher's processor does (a picture that would not end up square
 // at image_size, a filter other than bilinear and bicubic, no resizing) is refused rather than
 // approximated.
 Result<imaging::PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, Family family,
-                                                 std::int64_t image_size, const std::string& name);
+                                                 const VisionConfig& vision,
+                                                 const std::string& name);
 
 }  // namespace espy::encoders
 

@@ -2,8 +2,18 @@
 
 #include "encoders/clip/clip.h"
 #include "encoders/siglip/siglip.h"
+#include "encoders/siglip2/siglip2.h"
 
 namespace espy::encoders {
+
+void ImageTower::Encode(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+                        ThreadPool* pool) const {
+  const std::int64_t side = image_size();
+  const imaging::Size size{static_cast<std::int32_t>(side), static_cast<std::int32_t>(side)};
+  std::vector<imaging::PictureView> pictures;
+  for (std::int64_t i = 0; i < batch; ++i) pictures.push_back({pixels + i * 3 * side * side, size});
+  Encode(pictures, workspace, out, pool);
+}
 
 Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
                                                    const Safetensors& weights, ThreadPool* pool) {
@@ -12,6 +22,8 @@ Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
       return LoadClipImageTower(config, weights, pool);
     case Family::kSiglip:
       return LoadSiglipImageTower(config, weights, pool);
+    case Family::kSiglip2:
+      return LoadSiglip2ImageTower(config, weights, pool);
   }
   return Status::Unsupported("this build has no image tower of the model's family");
 }
@@ -23,6 +35,7 @@ Result<std::unique_ptr<TextTower>> LoadTextTower(const ModelConfig& config,
     case Family::kClip:
       return LoadClipTextTower(config, weights, pool);
     case Family::kSiglip:
+    case Family::kSiglip2:
       return LoadSiglipTextTower(config, weights, padding, pool);
   }
   return Status::Unsupported("this build has no text tower of the model's family");

@@ -1,5 +1,5 @@
-// What a family provides: its two towers. clip/ and siglip/ implement them; encoder.cc chooses. A
-// new family is a file beside theirs with two loaders.
+// What a family provides: its two towers. clip/, siglip/ and siglip2/ implement them; tower.cc
+// chooses. A new family is a file beside theirs with two loaders.
 #ifndef ESPY_ENCODERS_TOWER_H_
 #define ESPY_ENCODERS_TOWER_H_
 
@@ -12,6 +12,7 @@
 #include "encoders/transformer.h"
 #include "encoders/weights.h"
 #include "espy/status.h"
+#include "imaging/preprocess.h"
 
 namespace espy::encoders {
 
@@ -21,10 +22,17 @@ namespace espy::encoders {
 class ImageTower {
  public:
   virtual ~ImageTower() = default;
-  // pixels: [batch, 3, image_size, image_size]; out: [batch, projection].
-  virtual void Encode(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
-                      ThreadPool* pool) const = 0;
-  virtual std::int64_t tokens() const = 0;  // of one picture
+  // pictures: each of a size that Takes() allows; out: [pictures, projection].
+  virtual void Encode(std::span<const imaging::PictureView> pictures, Workspace* workspace,
+                      float* out, ThreadPool* pool) const = 0;
+  virtual bool Takes(imaging::Size size) const = 0;
+  // Of the usual picture, a square, which with NaFlex is one of many.
+  virtual std::int64_t image_size() const = 0;
+  virtual std::int64_t tokens() const = 0;
+
+  // For usual pictures, one after the other: [batch, 3, image_size, image_size].
+  void Encode(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+              ThreadPool* pool) const;
 };
 
 class TextTower {

@@ -22,10 +22,9 @@ Result<imaging::Decoded> DecodeFor(std::string_view bytes, const imaging::Prepro
   return imaging::Decode(bytes, options);
 }
 
-std::vector<float> TensorOf(const imaging::Image& image, const imaging::PreprocessSpec& spec) {
-  std::vector<float> tensor(3ull * spec.height * spec.width);
-  imaging::Preprocess(image, spec, tensor.data());
-  return tensor;
+imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
+                                const imaging::PreprocessSpec& spec) {
+  return imaging::Preprocess(decoded.image, spec, {decoded.full_width, decoded.full_height});
 }
 
 }  // namespace
@@ -34,7 +33,7 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
                             const imaging::PreprocessSpec& spec) {
   ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, DecodeFor(bytes, spec, kThumbnailTarget));
   Picture picture;
-  picture.tensor = TensorOf(decoded.image, spec);
+  picture.tensor = TensorOf(decoded, spec);
   ESPY_ASSIGN_OR_RETURN(picture.thumbnail, imaging::MakeThumbnail(decoded.image));
   Record& record = picture.record;
   record.content_hash = hash;
@@ -50,9 +49,10 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
   return picture;
 }
 
-Result<std::vector<float>> ReadTensor(std::string_view bytes, const imaging::PreprocessSpec& spec) {
+Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,
+                                          const imaging::PreprocessSpec& spec) {
   ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, DecodeFor(bytes, spec, 1));
-  return TensorOf(decoded.image, spec);
+  return TensorOf(decoded, spec);
 }
 
 }  // namespace espy

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "espy/record.h"
 #include "imaging/preprocess.h"
@@ -14,8 +13,8 @@ namespace espy {
 struct Picture {
   Record record;  // its facts: content hash, format, size in pixels, EXIF, perceptual hash; no
                   // paths, no id
-  std::vector<float> tensor;  // [3, height, width] of the model
-  std::string thumbnail;      // JPEG
+  imaging::PictureTensor tensor;  // as the model takes it
+  std::string thumbnail;          // JPEG
 };
 
 // Decodes once for everything that wants the picture. `bytes` are the file's.
@@ -23,7 +22,8 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
                             const imaging::PreprocessSpec& spec);
 
 // The model's tensor alone, for a query picture.
-Result<std::vector<float>> ReadTensor(std::string_view bytes, const imaging::PreprocessSpec& spec);
+Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,
+                                          const imaging::PreprocessSpec& spec);
 
 // An item's number: the first 63 bits of its content hash that no other item has; `taken` says
 // whether one has.

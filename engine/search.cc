@@ -51,7 +51,7 @@ Result<std::vector<float>> Library::Impl::EncodePicture(const std::string& pictu
     return Status(tensor.status().code(), picture_path + ": " + tensor.status().message());
   }
   std::vector<float> vector(static_cast<std::size_t>(encoder->info().dimension));
-  ESPY_RETURN_IF_ERROR(encoder->EncodeImages(tensor->data(), 1, vector.data()));
+  ESPY_RETURN_IF_ERROR(encoder->EncodeImages({{tensor->view()}}, vector.data()));
   return vector;
 }
 

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 namespace espy::imaging {
 namespace {
-
-struct Size {
-  std::int32_t width, height;
-};
 
 // The shortest side becomes `shortest`, the other keeps the aspect, rounded down.
 Size ShortestEdge(const Image& image, std::int32_t shortest) {
@@ -21,11 +18,58 @@ Size ShortestEdge(const Image& image, std::int32_t shortest) {
 
 std::int32_t FloorHalf(std::int32_t value) { return value >> 1; }
 
+// In whole patches, at least one. Doubles, in the reference's order: a side that falls on a patch's
+// edge must round to the same number of them.
+double ScaledPatches(double scale, std::int32_t side, std::int32_t patch_size) {
+  return std::max(1.0, std::ceil(side * scale / patch_size));
+}
+
+Size LargestOfPatches(const PreprocessSpec& spec, Size full) {
+  constexpr double kEpsilon = 1e-5;
+  double least = kEpsilon / 10, most = 100.0;
+  while (most - least >= kEpsilon) {
+    const double scale = (least + most) / 2;
+    const bool fits = ScaledPatches(scale, full.height, spec.patch_size) *
+                          ScaledPatches(scale, full.width, spec.patch_size) <=
+                      spec.max_patches;
+    (fits ? least : most) = scale;
+  }
+  const auto side = [&](std::int32_t pixels) {
+    return static_cast<std::int32_t>(ScaledPatches(least, pixels, spec.patch_size)) *
+           spec.patch_size;
+  };
+  return {side(full.width), side(full.height)};
+}
+
+void Normalize(const Image& fitted, const PreprocessSpec& spec, float* out) {
+  const std::size_t plane = static_cast<std::size_t>(fitted.width) * fitted.height;
+  for (int c = 0; c < 3; ++c) {
+    // A byte has 256 values: normalise those, then look up.
+    std::array<float, 256> normal;
+    for (int v = 0; v < 256; ++v) {
+      normal[v] = (static_cast<float>(v) * spec.rescale - spec.mean[c]) / spec.std[c];
+    }
+    const std::uint8_t* in = fitted.pixels.data() + c;
+    float* to = out + c * plane;
+    for (std::size_t i = 0; i < plane; ++i) to[i] = normal[in[i * 3]];
+  }
+}
+
 }  // namespace
 
+Size FittedSize(const PreprocessSpec& spec, Size full) {
+  if (spec.fit == PreprocessSpec::Fit::kPatches) return LargestOfPatches(spec, full);
+  return {spec.width, spec.height};
+}
+
 Image FitForModel(const Image& image, const PreprocessSpec& spec) {
-  if (spec.fit == PreprocessSpec::Fit::kSquash) {
-    return Resize(image, spec.width, spec.height, spec.filter);
+  return FitForModel(image, spec, {image.width, image.height});
+}
+
+Image FitForModel(const Image& image, const PreprocessSpec& spec, Size full) {
+  if (spec.fit != PreprocessSpec::Fit::kShortestEdgeCrop) {
+    const Size fitted = FittedSize(spec, full);
+    return Resize(image, fitted.width, fitted.height, spec.filter);
   }
   const Size size = ShortestEdge(image, spec.resize_shortest);
   // Where the crop starts; negative where the picture is smaller and black is put around it.
@@ -51,19 +95,17 @@ Image FitForModel(const Image& image, const PreprocessSpec& spec) {
   return padded;
 }
 
+PictureTensor Preprocess(const Image& image, const PreprocessSpec& spec, Size full) {
+  const Image fitted = FitForModel(image, spec, full);
+  PictureTensor tensor;
+  tensor.size = {fitted.width, fitted.height};
+  tensor.values.resize(fitted.pixels.size());
+  Normalize(fitted, spec, tensor.values.data());
+  return tensor;
+}
+
 void Preprocess(const Image& image, const PreprocessSpec& spec, float* out) {
-  const Image fitted = FitForModel(image, spec);
-  const std::size_t plane = static_cast<std::size_t>(spec.width) * spec.height;
-  for (int c = 0; c < 3; ++c) {
-    // A byte has 256 values: normalise those, then look up.
-    std::array<float, 256> normal;
-    for (int v = 0; v < 256; ++v) {
-      normal[v] = (static_cast<float>(v) * spec.rescale - spec.mean[c]) / spec.std[c];
-    }
-    const std::uint8_t* in = fitted.pixels.data() + c;
-    float* to = out + c * plane;
-    for (std::size_t i = 0; i < plane; ++i) to[i] = normal[in[i * 3]];
-  }
+  Normalize(FitForModel(image, spec), spec, out);
 }
 
 }  // namespace espy::imaging

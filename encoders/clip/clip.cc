@@ -35,21 +35,24 @@ class ClipImageTower : public ImageTower {
 
   std::int64_t tokens() const override { return embedding_.tokens(); }
 
-  void Encode(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+  std::int64_t image_size() const override { return config_.image_size; }
+  bool Takes(imaging::Size size) const override { return embedding_.Takes(size); }
+
+  void Encode(std::span<const imaging::PictureView> pictures, Workspace* workspace, float* out,
               ThreadPool* pool) const override {
-    const std::int64_t picture = 3 * config_.image_size * config_.image_size;
-    const std::int64_t per_pass = ItemsPerPass(tokens());
-    for (std::int64_t first = 0; first < batch; first += per_pass) {
-      const std::int64_t n = std::min(per_pass, batch - first);
-      Pass(pixels + first * picture, n, workspace, out + first * projection_.weight.outputs(),
-           pool);
+    const auto per_pass = static_cast<std::size_t>(ItemsPerPass(tokens()));
+    for (std::size_t first = 0; first < pictures.size(); first += per_pass) {
+      const std::size_t n = std::min(per_pass, pictures.size() - first);
+      Pass(pictures.subspan(first, n), workspace, out, pool);
+      out += static_cast<std::int64_t>(n) * projection_.weight.outputs();
     }
   }
 
  private:
-  void Pass(const float* pixels, std::int64_t batch, Workspace* workspace, float* out,
+  void Pass(std::span<const imaging::PictureView> pictures, Workspace* workspace, float* out,
             ThreadPool* pool) const {
-    embedding_.Run(pixels, batch, workspace, pool);
+    embedding_.Run(pictures, workspace, pool);
+    const auto batch = static_cast<std::int64_t>(pictures.size());
     float* x = workspace->tokens.data();
     Apply(pre_norm_, config_.norm_eps, x, batch * tokens(), x, pool);
     std::vector<std::int64_t> offsets;

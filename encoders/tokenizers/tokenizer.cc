@@ -48,7 +48,7 @@ Result<std::unique_ptr<Tokenizer>> LoadSiglip(const TokenizerDirectory& director
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const TokenizerDirectory& directory,
                                                  std::string_view family) {
   if (family == "clip") return LoadClipTokenizer(directory);
-  if (family == "siglip") return LoadSiglip(directory);
+  if (family == "siglip" || family == "siglip2") return LoadSiglip(directory);
   return Status::Unsupported(directory.path + ": no tokenizer is known for a model of type " +
                              std::string(family));
 }

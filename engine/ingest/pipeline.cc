@@ -278,7 +278,8 @@ void Pipeline::EncodeStage() {
   const std::int64_t batch = encoder_ == nullptr       ? 1
                              : options_.batch_size > 0 ? options_.batch_size
                                                        : encoder_->preferred_batch();
-  std::vector<float> pixels, vectors;
+  std::vector<imaging::PictureView> pictures;
+  std::vector<float> vectors;
   while (auto first = pictures_.Pop()) {
     std::vector<Row> rows;
     rows.push_back(std::move(*first));
@@ -289,22 +290,19 @@ void Pipeline::EncodeStage() {
     }
     if (stop_.stop_requested()) continue;
     const auto dimension = static_cast<std::size_t>(encoder_->info().dimension);
-    pixels.clear();
-    for (Row& row : rows) {
-      pixels.insert(pixels.end(), row.picture.tensor.begin(), row.picture.tensor.end());
-      std::vector<float>().swap(row.picture.tensor);
-    }
+    pictures.clear();
+    for (const Row& row : rows) pictures.push_back(row.picture.tensor.view());
     vectors.resize(rows.size() * dimension);
     {
       const Stopwatch watch(library_->env, &encode_ns_);
-      const Status encoded = encoder_->EncodeImages(
-          pixels.data(), static_cast<std::int64_t>(rows.size()), vectors.data());
+      const Status encoded = encoder_->EncodeImages(pictures, vectors.data());
       if (!encoded.ok()) {
         SetFatal(encoded);
         break;
       }
     }
     for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].picture.tensor = {};
       rows[i].half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
       const std::size_t weight = rows[i].weight();
       rows_.Push(std::move(rows[i]), weight);

@@ -24,8 +24,8 @@ struct Row {
   std::vector<std::uint16_t> half;  // when new: the vector
 
   std::size_t weight() const {
-    return 512 + path.size() + picture.tensor.size() * sizeof(float) + picture.thumbnail.size() +
-           half.size() * sizeof(std::uint16_t);
+    return 512 + path.size() + picture.tensor.values.size() * sizeof(float) +
+           picture.thumbnail.size() + half.size() * sizeof(std::uint16_t);
   }
 };
 

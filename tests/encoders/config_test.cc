@@ -105,6 +105,27 @@ TEST(ModelConfig, ReadsFixedSizeSiglip2AsSiglip) {
 
 // What transformers' CLIPConfig makes of these: a _dict is completed with defaults and then
 // overrides everything.
+TEST(ModelConfig, AbsentKeysOfNaFlexMeanTransformersDefaults) {
+  const auto config = Parse(R"({"model_type":"siglip2"})", R"({"max_num_patches":300})");
+  ESPY_ASSERT_OK(config);
+  EXPECT_EQ(config->family, Family::kSiglip2);
+  EXPECT_TRUE(config->sigmoid);
+  EXPECT_EQ(config->vision.patch_size, 16);
+  EXPECT_EQ(config->vision.image_size, 256);  // 16 x 16 patches
+  EXPECT_EQ(config->projection, 768);
+  const PreprocessSpec& spec = config->preprocess;
+  EXPECT_EQ(spec.fit, PreprocessSpec::Fit::kPatches);
+  EXPECT_EQ(spec.patch_size, 16);
+  EXPECT_EQ(spec.max_patches, 300);
+  EXPECT_EQ(spec.width, 17 * 16);  // the largest square of at most 300 patches
+  EXPECT_EQ(spec.height, 17 * 16);
+  EXPECT_EQ(spec.filter, Filter::kBilinear);
+  EXPECT_EQ(spec.mean[0], 0.5f);
+  const auto plain = Parse(R"({"model_type":"siglip2"})", "");
+  ESPY_ASSERT_OK(plain);
+  EXPECT_EQ(plain->preprocess.max_patches, 256);
+}
+
 TEST(ModelConfig, OldConfigDictsOverrideWithTheirDefaults) {
   const auto config = Parse(
       R"({"model_type":"clip","projection_dim":768,
@@ -261,13 +282,37 @@ std::vector<Wrong> WrongFiles() {
       {"Deep", std::string(100, '['), "", {"nested"}, StatusCode::kResourceExhausted},
       {"TypeMissing", "{}", "", {"model_type is missing"}},
       {"TypeANumber", R"({"model_type":1})", "", {"model_type", "not a string"}},
-      {"TypeOther", R"({"model_type":"bert"})", "", {"bert", "clip and siglip"}, kUnsupported},
+      {"TypeOther",
+       R"({"model_type":"bert"})",
+       "",
+       {"bert", "clip, siglip and siglip2"},
+       kUnsupported},
       {"TypeOneTower",
        R"({"model_type":"clip_vision_model"})",
        "",
        {"clip_vision_model"},
        kUnsupported},
-      {"TypeNaFlex", R"({"model_type":"siglip2"})", "", {"NaFlex", "fixed-size"}, kUnsupported},
+      {"NaFlexGridNoSquare",
+       R"({"model_type":"siglip2","vision_config":{"num_patches":255}})",
+       "",
+       {"num_patches", "255", "square"}},
+      {"NaFlexOtherPatch",
+       R"({"model_type":"siglip2","vision_config":{"patch_size":14}})",
+       R"({"patch_size":16})",
+       {"patch_size", "14", "16"}},
+      {"NaFlexTooManyPatches",
+       R"({"model_type":"siglip2"})",
+       R"({"max_num_patches":1000000})",
+       {"max_num_patches"}},
+      {"NaFlexTooManyPixels",
+       R"({"model_type":"siglip2","vision_config":{"patch_size":64}})",
+       R"({"patch_size":64,"max_num_patches":16384})",
+       {"max_num_patches", "16 million"}},
+      {"NaFlexWithAFixedProcessor",
+       R"({"model_type":"siglip2"})",
+       R"({"image_processor_type":"SiglipImageProcessor"})",
+       {"SiglipImageProcessor", "siglip2"},
+       kUnsupported},
       {"TowerNotAnObject",
        R"({"model_type":"clip","text_config":[]})",
        "",
@@ -380,7 +425,7 @@ std::vector<Wrong> WrongFiles() {
       {"NaFlexProcessor",
        siglip,
        R"({"image_processor_type":"Siglip2ImageProcessor"})",
-       {"NaFlex"},
+       {"Siglip2ImageProcessor", "type siglip;"},
        kUnsupported},
       {"EspyUnknownLoss",
        clip,

@@ -50,7 +50,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Require(config->projection >= 1 && config->projection <= 16384);
   Require(config->text.vocabulary >= 1 && config->text.context >= 3);
   const auto& spec = config->preprocess;
-  Require(spec.width == config->vision.image_size && spec.height == config->vision.image_size);
+  if (config->family == Family::kSiglip2) {
+    Require(spec.patch_size == config->vision.patch_size && spec.max_patches >= 1);
+    Require(spec.width % spec.patch_size == 0 && spec.width == spec.height && spec.width > 0);
+    Require(std::int64_t{spec.width} / spec.patch_size * spec.width / spec.patch_size <=
+            spec.max_patches);
+  } else {
+    Require(spec.width == config->vision.image_size && spec.height == config->vision.image_size);
+  }
   Require(spec.resize_shortest >= 1 && spec.rescale > 0 && std::isfinite(spec.rescale));
   for (int channel = 0; channel < 3; ++channel) {
     Require(spec.std[channel] > 0 && std::isfinite(spec.std[channel]));

@@ -22,6 +22,10 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.siglip2.image_processing_pil_siglip2 import (
+    Siglip2ImageProcessorPil,
+    get_image_size_for_max_num_patches,
+)
 
 DATA = pathlib.Path(__file__).parent / "data"
 WIDTH, HEIGHT = 32, 24
@@ -408,6 +412,28 @@ def make_preprocess():
     (DATA / "preprocess.txt").write_text("\n".join(lines) + "\n")
 
 
+def make_naflex():
+    """naflex.txt: "name patch max_patches in_w in_h seed"; the patches, each (row, column, channel), are in <name>.f32.
+    naflex_sizes.txt: "patch max_patches in_w in_h width height", the size that the processor chooses."""
+    lines = []
+    for i, (patch, most, in_w, in_h) in enumerate([(4, 9, 31, 20), (4, 12, 9, 40), (2, 20, 5, 5), (3, 7, 64, 4), (8, 2, 3, 50)]):
+        image = Image.fromarray(noise(700 + i, in_w, in_h))
+        out = Siglip2ImageProcessorPil(patch_size=patch, max_num_patches=most)(image, return_tensors="np")
+        rows, columns = out["spatial_shapes"][0]
+        patches = np.asarray(out["pixel_values"][0])[: rows * columns].astype("<f4")
+        (DATA / f"naflex{i}.f32").write_bytes(patches.tobytes())
+        lines.append(f"naflex{i} {patch} {most} {in_w} {in_h} {700 + i}")
+    (DATA / "naflex.txt").write_text("\n".join(lines) + "\n")
+    random = np.random.default_rng(5)
+    sides = [1, 2, 15, 16, 17, 100, 224, 256, 333, 512, 640, 1000, 1920, 3000, 4000, 6000, 12000, 65500]
+    sizes = [(w, h) for w in sides for h in sides] + [tuple(pair) for pair in random.integers(1, 5000, (300, 2)).tolist()]
+    with open(DATA / "naflex_sizes.txt", "w") as file:
+        for i, (w, h) in enumerate(sizes):
+            patch, most = [(16, 256), (14, 256), (16, 1024), (16, 576), (16, 196), (32, 100)][i % 6]
+            height, width = get_image_size_for_max_num_patches(h, w, patch, most)
+            file.write(f"{patch} {most} {w} {h} {width} {height}\n")
+
+
 def main():
     DATA.mkdir(exist_ok=True)
     rgb = scene()
@@ -418,6 +444,7 @@ def main():
     (DATA / "samples.txt").write_text("\n".join(SAMPLES) + "\n")
     make_resizes()
     make_preprocess()
+    make_naflex()
 
 
 if __name__ == "__main__":

@@ -51,6 +51,62 @@ TEST(Preprocess, EqualsTransformersOnPillow) {
   EXPECT_EQ(cases, 7);
 }
 
+PreprocessSpec NaflexSpec(std::int32_t patch, std::int32_t most) {
+  return {.fit = PreprocessSpec::Fit::kPatches,
+          .patch_size = patch,
+          .max_patches = most,
+          .filter = Filter::kBilinear};
+}
+
+TEST(Preprocess, NaflexEqualsTransformersOnPillow) {
+  std::ifstream file(DataPath("naflex.txt"));
+  std::string name;
+  std::int32_t patch, most, in_w, in_h;
+  std::uint32_t seed;
+  int cases = 0;
+  while (file >> name >> patch >> most >> in_w >> in_h >> seed) {
+    SCOPED_TRACE(name);
+    const PictureTensor out =
+        Preprocess(Noise(seed, in_w, in_h), NaflexSpec(patch, most), {in_w, in_h});
+    const std::string bytes = ReadData(name + ".f32");
+    ASSERT_EQ(out.values.size(), bytes.size() / sizeof(float));
+    const std::int32_t columns = out.size.width / patch;
+    for (std::size_t i = 0; i < out.values.size(); ++i) {
+      float expected;
+      std::memcpy(&expected, bytes.data() + i * sizeof(float), sizeof expected);
+      const auto n = static_cast<std::int32_t>(i);
+      const std::int32_t c = n % 3, x = n / 3 % patch, y = n / 3 / patch % patch;
+      const std::int32_t at = n / 3 / patch / patch;  // the patch, in reading order
+      const std::int32_t row = at / columns * patch + y, column = at % columns * patch + x;
+      const float got = out.values[static_cast<std::size_t>(
+          (c * out.size.height + row) * out.size.width + column)];
+      ASSERT_NEAR(got, expected, 1e-6) << i;
+    }
+    ++cases;
+  }
+  EXPECT_EQ(cases, 5);
+}
+
+TEST(FittedSize, NaflexIsTheSizeThatTransformersChooses) {
+  std::ifstream file(DataPath("naflex_sizes.txt"));
+  std::int32_t patch, most, in_w, in_h, width, height;
+  int cases = 0;
+  while (file >> patch >> most >> in_w >> in_h >> width >> height) {
+    const Size size = FittedSize(NaflexSpec(patch, most), {in_w, in_h});
+    ASSERT_EQ(size, (Size{width, height})) << in_w << " x " << in_h << ", " << most << " patches";
+    ++cases;
+  }
+  EXPECT_EQ(cases, 624);
+}
+
+TEST(FittedSize, IsThatOfTheWholePictureWhenItWasDecodedSmaller) {
+  // 4001 x 30 at an eighth is 501 x 4, which alone would become another shape.
+  const Image eighth{501, 4, std::vector<std::uint8_t>(501 * 4 * 3, 90)};
+  const PreprocessSpec spec = NaflexSpec(16, 256);
+  const PictureTensor out = Preprocess(eighth, spec, {4001, 30});
+  EXPECT_EQ(out.size, FittedSize(spec, {4001, 30}));
+}
+
 TEST(FitForModel, PutsBlackAroundAPictureSmallerThanTheCrop) {
   const Image white{10, 10, std::vector<std::uint8_t>(300, 255)};
   const PreprocessSpec spec{.resize_shortest = 4, .width = 7, .height = 6};

@@ -18,7 +18,7 @@ import torch
 import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+from transformers import CLIPConfig, CLIPModel, Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel
 
 import formula
 
@@ -39,6 +39,12 @@ def clip(image, text, projection, dtype="F32", pad=1, **extra):
 def siglip(image, text, dtype="F32", pad=1, pads_left=False, **extra):
     return dict(family="siglip", dtype=dtype, pad=pad, pads_left=pads_left,
                 config=dict(model_type="siglip", vision_config=image, text_config=text, **extra))
+
+
+def naflex(grids, image, text, dtype="F32", pad=0, pads_left=False):
+    """grids: [rows, columns] of patches of each picture."""
+    return dict(family="siglip2", dtype=dtype, pad=pad, pads_left=pads_left, grids=grids,
+                config=dict(model_type="siglip2", vision_config=image, text_config=text))
 
 
 def cases():
@@ -103,6 +109,32 @@ def cases():
     yield "siglip_odd_widths", siglip(
         tower(60, 4, 2, 111, "gelu_pytorch_tanh", image_size=25, patch_size=6),
         tower(84, 6, 3, 95, "gelu_pytorch_tanh", vocab_size=77, max_position_embeddings=13, projection_size=60))
+    # Heads of the large published towers: 64 wide in L/14-336 (577 tokens are above), 80 in H/14.
+    yield "clip_h14_heads", clip(
+        tower(320, 4, 2, 640, "gelu", image_size=42, patch_size=14),
+        tower(128, 2, 2, 512, "gelu", vocab_size=80, max_position_embeddings=77, eos_token_id=2), 64, pad=0)
+    sharded = siglip(
+        tower(64, 1, 2, 96, "gelu_pytorch_tanh", image_size=24, patch_size=6),
+        tower(64, 1, 2, 96, "gelu_pytorch_tanh", vocab_size=70, max_position_embeddings=9, projection_size=64))
+    yield "siglip_three_shards", dict(sharded, shards=3)
+    yield "siglip_1024_tokens", siglip(
+        tower(64, 1, 1, 64, "gelu_pytorch_tanh", image_size=64, patch_size=2),
+        tower(64, 1, 1, 64, "gelu_pytorch_tanh", vocab_size=40, max_position_embeddings=6, projection_size=64))
+    # Grids as long as the learned one, longer, shorter, of one row, of one patch.
+    yield "naflex_head64", naflex(
+        [[4, 4], [2, 8], [8, 2], [1, 16], [3, 5], [1, 1], [5, 3]],
+        tower(128, 2, 2, 256, "gelu_pytorch_tanh", num_patches=16, patch_size=4),
+        tower(128, 2, 2, 256, "gelu_pytorch_tanh", vocab_size=90, max_position_embeddings=12, projection_size=128),
+        pads_left=True)
+    yield "naflex_head72_bf16", naflex(
+        [[7, 9], [8, 8], [2, 31], [12, 5]],
+        tower(144, 2, 2, 200, "gelu_pytorch_tanh", num_patches=64, patch_size=3),
+        tower(144, 2, 2, 200, "gelu_pytorch_tanh", vocab_size=90, max_position_embeddings=12, projection_size=144),
+        dtype="BF16")
+    yield "naflex_256_patches", naflex(
+        [[16, 16], [13, 19], [19, 13], [9, 28], [28, 9], [3, 85]],
+        tower(64, 1, 2, 64, "gelu_pytorch_tanh", num_patches=256, patch_size=2),
+        tower(64, 1, 1, 64, "gelu_pytorch_tanh", vocab_size=50, max_position_embeddings=6, projection_size=64), pad=1)
 
 
 def texts(config, rng):
@@ -125,8 +157,27 @@ def rounded(array, dtype):
     return array
 
 
+KINDS = {"clip": (CLIPConfig, CLIPModel), "siglip": (SiglipConfig, SiglipModel), "siglip2": (Siglip2Config, Siglip2Model)}
+
+
+def square_features(model, vision):
+    size = vision["image_size"]
+    return model.get_image_features(pixel_values=torch.from_numpy(formula.values("pixels", (2, 3, size, size), 2.0)))
+
+
+def naflex_features(model, vision, grids):
+    """Pictures of different grids in one padded and masked batch, as Siglip2ImageProcessor makes it."""
+    p, most = vision["patch_size"], max(rows * columns for rows, columns in grids)
+    patches, mask = torch.zeros(len(grids), most, 3 * p * p), torch.zeros(len(grids), most, dtype=torch.int32)
+    for i, (rows, columns) in enumerate(grids):
+        pixels = formula.values(f"pixels {i}", (3, rows * p, columns * p), 2.0)
+        flat = pixels.reshape(3, rows, p, columns, p).transpose(1, 3, 2, 4, 0).reshape(rows * columns, -1)
+        patches[i, :rows * columns], mask[i, :rows * columns] = torch.from_numpy(flat.copy()), 1
+    return model.get_image_features(pixel_values=patches, pixel_attention_mask=mask, spatial_shapes=torch.tensor(grids))
+
+
 def golden(name, case):
-    kind = (CLIPConfig, CLIPModel) if case["family"] == "clip" else (SiglipConfig, SiglipModel)
+    kind = KINDS[case["family"]]
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory)
         (path / "config.json").write_text(json.dumps(case["config"]))
@@ -142,9 +193,8 @@ def golden(name, case):
         model = kind[1].from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
 
     v = case["config"].get("vision_config_dict") or case["config"]["vision_config"]
-    size = v["image_size"]
-    pixels = torch.from_numpy(formula.values("pixels", (2, 3, size, size), 2.0))
-    images = model.get_image_features(pixel_values=pixels).pooler_output
+    features = naflex_features(model, v, case["grids"]) if "grids" in case else square_features(model, v)
+    images = features.pooler_output
     t = case["config"].get("text_config_dict") or case["config"]["text_config"]
     ids = list(texts(case["config"], random.Random(name)))
     pads = [[case["pad"]] * (t["max_position_embeddings"] - len(i)) for i in ids]
@@ -152,7 +202,7 @@ def golden(name, case):
     words = model.get_text_features(input_ids=padded).pooler_output
     short = lambda matrix: [[float(f"{x:.8g}") for x in row] for row in matrix.tolist()]
     return dict(name=name, family=case["family"], config=case["config"], dtype=case["dtype"], pad=case["pad"],
-                pads_left=case.get("pads_left", False),
+                pads_left=case.get("pads_left", False), **{k: case[k] for k in ("grids", "shards") if k in case},
                 tensors=[[key, list(shape), *formula.spread(key, shape)] for key, shape in sorted(shapes.items())],
                 images=short(images), texts=ids, text_embeddings=short(words))
 

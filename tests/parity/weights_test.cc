@@ -90,7 +90,8 @@ TEST(Weights, IntegerNumbersAreRefused) {
 // A whole small model whose file lacks one tensor after another, or has it misshapen: each is an
 // error that names it.
 class WholeModel : public ::testing::TestWithParam<Family> {};
-INSTANTIATE_TEST_SUITE_P(Families, WholeModel, ::testing::Values(Family::kClip, Family::kSiglip),
+INSTANTIATE_TEST_SUITE_P(Families, WholeModel,
+                         ::testing::Values(Family::kClip, Family::kSiglip, Family::kSiglip2),
                          [](const auto& family) { return std::string(FamilyName(family.param)); });
 
 std::vector<FormulaTensor> TensorsOf(Family family) {
@@ -118,7 +119,11 @@ std::vector<FormulaTensor> TensorsOf(Family family) {
   }
   norm("vision_model.post_layernorm");
   norm("text_model.final_layer_norm");
-  add("vision_model.embeddings.patch_embedding.weight", {8, 3, 2, 2});
+  if (family == Family::kSiglip2) {
+    add("vision_model.embeddings.patch_embedding.weight", {8, 12});
+  } else {
+    add("vision_model.embeddings.patch_embedding.weight", {8, 3, 2, 2});
+  }
   add("text_model.embeddings.token_embedding.weight", {10, 8});
   add("text_model.embeddings.position_embedding.weight", {5, 8});
   if (family == Family::kClip) {
@@ -149,7 +154,7 @@ ModelConfig ConfigOf(Family family) {
   static_cast<TowerConfig&>(config.text) = {.width = 8, .inter = 12, .layers = 1, .heads = 2};
   config.vision.image_size = 4;
   config.vision.patch_size = 2;
-  config.vision.attention_pool = family == Family::kSiglip;
+  config.vision.attention_pool = family != Family::kClip;
   config.text.vocabulary = 10;
   config.text.context = 5;
   config.text.eos_id = 9;

@@ -85,6 +85,36 @@ std::string Weights(std::uint32_t seed) {
   return file.Bytes();
 }
 
+constexpr int kGemmaVocabulary = 1300, kNaflexPatch = 8, kNaflexGrid = 3;
+
+std::string NaflexWeights(std::uint32_t seed) {
+  WeightFile file(seed);
+  const auto linear = [&](const std::string& name, int outputs, int inputs) {
+    file.Add(name + ".weight", {outputs, inputs});
+    file.Add(name + ".bias", {outputs});
+  };
+  file.Add("logit_scale", {1}, 2.6f);
+  file.Add("logit_bias", {1}, -3.0f);
+  file.Add("text_model.embeddings.token_embedding.weight", {kGemmaVocabulary, kWidth});
+  file.Add("text_model.embeddings.position_embedding.weight", {kContext, kWidth});
+  file.Layer("text_model.encoder.layers.0.");
+  file.Norm("text_model.final_layer_norm");
+  linear("text_model.head", kWidth, kWidth);
+  linear("vision_model.embeddings.patch_embedding", kWidth, 3 * kNaflexPatch * kNaflexPatch);
+  file.Add("vision_model.embeddings.position_embedding.weight",
+           {kNaflexGrid * kNaflexGrid, kWidth});
+  file.Layer("vision_model.encoder.layers.0.");
+  file.Norm("vision_model.post_layernorm");
+  file.Add("vision_model.head.probe", {1, 1, kWidth});
+  file.Add("vision_model.head.attention.in_proj_weight", {3 * kWidth, kWidth});
+  file.Add("vision_model.head.attention.in_proj_bias", {3 * kWidth});
+  linear("vision_model.head.attention.out_proj", kWidth, kWidth);
+  file.Norm("vision_model.head.layernorm");
+  linear("vision_model.head.mlp.fc1", kInter, kWidth);
+  linear("vision_model.head.mlp.fc2", kWidth, kInter);
+  return file.Bytes();
+}
+
 // The 256 characters by which byte-level BPE writes bytes (OpenAI's table), then each with "</w>",
 // then start and end.
 Json Vocabulary() {
@@ -147,6 +177,30 @@ void WriteTinyModel(const std::string& directory, std::uint32_t seed) {
   Write(folder / "vocab.json", Vocabulary().dump());
   Write(folder / "merges.txt", "#version: 0.2\n");
   Write(folder / "model.safetensors", Weights(seed));
+}
+
+void WriteTinyNaflexModel(const std::string& directory, std::uint32_t seed) {
+  const std::filesystem::path folder(directory);
+  std::filesystem::create_directories(folder);
+  const Json tower = {{"hidden_size", kWidth},
+                      {"intermediate_size", kInter},
+                      {"num_hidden_layers", 1},
+                      {"num_attention_heads", 4}};
+  Json text = tower, vision = tower;
+  text.update({{"vocab_size", kGemmaVocabulary}, {"max_position_embeddings", kContext}});
+  vision.update({{"num_patches", kNaflexGrid * kNaflexGrid}, {"patch_size", kNaflexPatch}});
+  Write(folder / "config.json",
+        Json{{"model_type", "siglip2"}, {"text_config", text}, {"vision_config", vision}}.dump());
+  Write(folder / "preprocessor_config.json", Json{{"image_processor_type", "Siglip2ImageProcessor"},
+                                                  {"patch_size", kNaflexPatch},
+                                                  {"max_num_patches", 16}}
+                                                 .dump());
+  std::filesystem::copy_file(ESPY_SOURCE_DIR "/tests/encoders/tokenizers/siglip2/tokenizer.json",
+                             folder / "tokenizer.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  Write(folder / "tokenizer_config.json",
+        R"({"eos_token":"<eos>","pad_token":"<pad>","padding_side":"right"})");
+  Write(folder / "model.safetensors", NaflexWeights(seed));
 }
 
 }  // namespace espy::testing

@@ -13,6 +13,10 @@ namespace espy::testing {
 // Another seed is another space.
 void WriteTinyModel(const std::string& directory, std::uint32_t seed = 1);
 
+// A SigLIP2 of the NaFlex kind: patches of 8 pixels, at most 16 of a picture, positions learned for
+// 3 x 3; 32 dimensions. Its tokenizer is the one of tests/encoders/tokenizers/siglip2.
+void WriteTinyNaflexModel(const std::string& directory, std::uint32_t seed = 1);
+
 }  // namespace espy::testing
 
 #endif  // ESPY_TESTS_SUPPORT_TINY_MODEL_H_

@@ -5,22 +5,17 @@
 
 #include "base/env.h"
 #include "base/status_macros.h"
+#include "encoders/config_limits.h"
 #include "encoders/json.h"
 #include "encoders/json_fields.h"
+#include "encoders/model_files.h"
+#include "encoders/openclip/openclip_config.h"
 #include "encoders/preprocessor_config.h"
 
 namespace espy::encoders {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 4 << 20;  // published ones are below 10 KB
-constexpr JsonLimits kLimits{16, 200'000};
-constexpr std::int64_t kMaxWidth = 16384;
-constexpr std::int64_t kMaxInter = 65536;
-constexpr std::int64_t kMaxLayers = 256;
-constexpr std::int64_t kMaxImage = 4096;
-constexpr std::int64_t kMaxPatches = 16384;
-constexpr std::int64_t kMaxVocabulary = 1 << 20;
-constexpr std::int64_t kMaxContext = 8192;
 constexpr std::int64_t kMaxId = (std::int64_t{1} << 31) - 1;
 
 struct ActivationName {
@@ -71,28 +66,6 @@ void ReadTower(JsonFields* fields, const Defaults& defaults, TowerConfig* tower)
   }
 }
 
-// image_size and patch_size: one number, or two equal ones.
-std::int64_t ReadSide(JsonFields* fields, std::string_view key, std::int64_t otherwise) {
-  const JsonValue* field = fields->Raw(key);
-  const JsonValue::Array* pair = field == nullptr ? nullptr : field->AsArray();
-  if (pair == nullptr) return fields->Integer(key, otherwise, 1, kMaxImage);
-  const std::optional<std::int64_t> first =
-      pair->size() == 2 ? WholeNumber((*pair)[0]) : std::nullopt;
-  const std::optional<std::int64_t> second =
-      pair->size() == 2 ? WholeNumber((*pair)[1]) : std::nullopt;
-  if (!first || first != second) {
-    fields->Refuse(key, "is not one side or two equal ones: only square pictures are supported",
-                   StatusCode::kUnsupported);
-    return otherwise;
-  }
-  if (*first < 1 || *first > kMaxImage) {
-    fields->Refuse(key,
-                   "is " + std::to_string(*first) + ", outside 1 to " + std::to_string(kMaxImage));
-    return otherwise;
-  }
-  return *first;
-}
-
 // num_patches: positions were learned for a square grid of so many. Returns its side.
 std::int64_t ReadPositionGrid(JsonFields* fields) {
   const std::int64_t patches = fields->Integer("num_patches", 256, 1, kMaxPatches);
@@ -107,9 +80,9 @@ std::int64_t ReadPositionGrid(JsonFields* fields) {
 void ReadVision(JsonFields* fields, Family family, VisionConfig* vision) {
   const bool clip = family == Family::kClip;
   ReadTower(fields, clip ? kClipVision : kSiglipTower, vision);
-  vision->patch_size = ReadSide(fields, "patch_size", clip ? 32 : 16);
+  vision->patch_size = ReadSquareSide(fields, "patch_size", clip ? 32 : 16);
   vision->image_size = family == Family::kSiglip2 ? ReadPositionGrid(fields) * vision->patch_size
-                                                  : ReadSide(fields, "image_size", 224);
+                                                  : ReadSquareSide(fields, "image_size", 224);
   // transformers rounds down: a last strip narrower than a patch is not looked at.
   const std::int64_t across = vision->image_size / vision->patch_size;
   if (across < 1 || across * across > kMaxPatches) {
@@ -167,7 +140,10 @@ Result<Family> ReadFamily(JsonFields* config) {
                              "\" is not supported; models of type clip, siglip and siglip2 are");
 }
 
-Status ReadEspy(const JsonValue& espy, const std::string& name, ModelConfig* model) {
+// `text` is empty where there is no espy.json.
+Status ReadEspy(std::string_view text, const std::string& name, ModelConfig* model) {
+  if (text.empty()) return Status::Ok();
+  ESPY_ASSIGN_OR_RETURN(const JsonValue espy, ParseJson(text, name, kConfigJson));
   if (espy.AsObject() == nullptr) return Status::InvalidArgument(name + ": not an object");
   JsonFields fields(&espy, name);
   const std::string loss = fields.Text("loss", model->sigmoid ? "sigmoid" : "softmax");
@@ -186,7 +162,7 @@ struct Sources {  // texts and the names that messages give them; an empty text 
 
 Result<ModelConfig> Parse(const Sources& sources) {
   ESPY_ASSIGN_OR_RETURN(const JsonValue root,
-                        ParseJson(sources.config, sources.config_name, kLimits));
+                        ParseJson(sources.config, sources.config_name, kConfigJson));
   if (root.AsObject() == nullptr) {
     return Status::InvalidArgument(sources.config_name + ": not an object");
   }
@@ -217,7 +193,7 @@ Result<ModelConfig> Parse(const Sources& sources) {
   JsonValue preprocessor;
   if (!sources.preprocessor.empty()) {
     ESPY_ASSIGN_OR_RETURN(preprocessor,
-                          ParseJson(sources.preprocessor, sources.preprocessor_name, kLimits));
+                          ParseJson(sources.preprocessor, sources.preprocessor_name, kConfigJson));
   }
   // transformers 5 saves one processor_config.json, which holds the image processor's part under
   // its own key.
@@ -226,11 +202,8 @@ Result<ModelConfig> Parse(const Sources& sources) {
   ESPY_ASSIGN_OR_RETURN(model.preprocess, ReadPreprocessor(part, model.family, model.vision,
                                                            sources.preprocessor_name));
 
-  if (!sources.espy.empty()) {
-    ESPY_ASSIGN_OR_RETURN(const JsonValue espy,
-                          ParseJson(sources.espy, sources.espy_name, kLimits));
-    ESPY_RETURN_IF_ERROR(ReadEspy(espy, sources.espy_name, &model));
-  }
+  model.tokenizer.family = FamilyName(model.family);
+  ESPY_RETURN_IF_ERROR(ReadEspy(sources.espy, sources.espy_name, &model));
   return model;
 }
 
@@ -246,6 +219,27 @@ Result<std::string> ReadIfThere(const std::string& path) {
 
 }  // namespace
 
+std::int64_t ReadSquareSide(JsonFields* fields, std::string_view key, std::int64_t otherwise) {
+  const JsonValue* field = fields->Raw(key);
+  const JsonValue::Array* pair = field == nullptr ? nullptr : field->AsArray();
+  if (pair == nullptr) return fields->Integer(key, otherwise, 1, kMaxImage);
+  const std::optional<std::int64_t> first =
+      pair->size() == 2 ? WholeNumber((*pair)[0]) : std::nullopt;
+  const std::optional<std::int64_t> second =
+      pair->size() == 2 ? WholeNumber((*pair)[1]) : std::nullopt;
+  if (!first || first != second) {
+    fields->Refuse(key, "is not one side or two equal ones: only square pictures are supported",
+                   StatusCode::kUnsupported);
+    return otherwise;
+  }
+  if (*first < 1 || *first > kMaxImage) {
+    fields->Refuse(key,
+                   "is " + std::to_string(*first) + ", outside 1 to " + std::to_string(kMaxImage));
+    return otherwise;
+  }
+  return *first;
+}
+
 std::string_view FamilyName(Family family) {
   switch (family) {
     case Family::kClip:
@@ -260,18 +254,23 @@ std::string_view FamilyName(Family family) {
 
 Result<ModelConfig> ReadModelConfig(const std::string& directory) {
   Sources sources;
-  sources.config_name = directory + "/config.json";
+  sources.config_name = directory + "/" + ConfigFileName(directory);
   sources.preprocessor_name = directory + "/preprocessor_config.json";
   sources.espy_name = directory + "/espy.json";
   ESPY_ASSIGN_OR_RETURN(const std::string config,
                         Env::Default()->ReadFile(sources.config_name, kMaxFileBytes));
+  ESPY_ASSIGN_OR_RETURN(const std::string espy, ReadIfThere(sources.espy_name));
+  if (LayoutOf(directory) == Layout::kOpenClip) {
+    ESPY_ASSIGN_OR_RETURN(ModelConfig model, ParseOpenClipConfig(config, sources.config_name));
+    ESPY_RETURN_IF_ERROR(ReadEspy(espy, sources.espy_name, &model));
+    return model;
+  }
   ESPY_ASSIGN_OR_RETURN(std::string preprocessor, ReadIfThere(sources.preprocessor_name));
   if (preprocessor.empty()) {
     const std::string other = directory + "/processor_config.json";
     ESPY_ASSIGN_OR_RETURN(preprocessor, ReadIfThere(other));
     if (!preprocessor.empty()) sources.preprocessor_name = other;
   }
-  ESPY_ASSIGN_OR_RETURN(const std::string espy, ReadIfThere(sources.espy_name));
   sources.config = config;
   sources.preprocessor = preprocessor;
   sources.espy = espy;

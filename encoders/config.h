@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "encoders/json_fields.h"
+#include "encoders/tokenizers/tokenizer.h"
 #include "espy/status.h"
 #include "imaging/preprocess.h"
 
@@ -59,6 +61,7 @@ struct ModelConfig {
   // Its width and height equal vision.image_size, but for kSiglip2: there, a square picture's as
   // the processor makes it.
   imaging::PreprocessSpec preprocess;
+  TokenizerKind tokenizer;
   // How the model was trained: SigLIP by the sigmoid loss, CLIP by softmax unless espy.json says
   // otherwise.
   bool sigmoid = false;
@@ -67,7 +70,8 @@ struct ModelConfig {
 };
 
 // Reads config.json, preprocessor_config.json (else processor_config.json's image_processor, else
-// the family's defaults) and espy.json (optional) in `directory`.
+// the family's defaults) and espy.json (optional) in `directory`; in one of OpenCLIP's layout
+// (model_files.h) open_clip_config.json instead of the first two.
 //
 // espy.json is what config.json has no place for, from publishers that care to say it:
 //   "loss"        "sigmoid" | "softmax": the contrastive loss of the training; with the first,
@@ -85,6 +89,9 @@ Result<ModelConfig> ReadModelConfig(const std::string& directory);
 Result<ModelConfig> ParseModelConfig(std::string_view config_json,
                                      std::string_view preprocessor_json, const std::string& name,
                                      std::string_view espy_json = {});
+
+// image_size and patch_size: one number from 1 to 4096, or two equal ones.
+std::int64_t ReadSquareSide(JsonFields* fields, std::string_view key, std::int64_t otherwise);
 
 }  // namespace espy::encoders
 

@@ -134,7 +134,7 @@ class TowerEncoder : public Encoder {
  private:
   Result<std::unique_ptr<TextSide>> LoadText() const {
     auto side = std::make_unique<TextSide>();
-    ESPY_ASSIGN_OR_RETURN(side->tokenizer, LoadTokenizer(info_.directory, info_.family));
+    ESPY_ASSIGN_OR_RETURN(side->tokenizer, LoadTokenizer(info_.directory, config_.tokenizer));
     // Checked once here, so that no id can fall outside of the embedding table later.
     if (side->tokenizer->vocabulary() > config_.text.vocabulary) {
       return Status::Corruption(

@@ -101,7 +101,7 @@ void HashWeights(Sha256Stream* hash, std::string_view name, std::string_view fil
 
 Result<std::string> SpaceId(const std::string& directory) {
   Sha256Stream hash;
-  std::vector<std::string> names = {"config.json", "preprocessor_config.json",
+  std::vector<std::string> names = {ConfigFileName(directory), "preprocessor_config.json",
                                     "processor_config.json"};
   names.insert(names.end(), TokenizerFileNames().begin(), TokenizerFileNames().end());
   for (const std::string& name : names) {

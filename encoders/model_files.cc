@@ -5,6 +5,7 @@
 
 #include "base/env.h"
 #include "base/status_macros.h"
+#include "encoders/openclip/openclip_names.h"
 #include "encoders/weight_index.h"
 
 namespace espy::encoders {
@@ -12,6 +13,9 @@ namespace {
 
 constexpr char kWeights[] = "model.safetensors";
 constexpr char kIndex[] = "model.safetensors.index.json";
+constexpr char kConfig[] = "config.json";
+constexpr char kOpenClipConfig[] = "open_clip_config.json";
+constexpr char kOpenClipWeights[] = "open_clip_model.safetensors";
 constexpr std::uint64_t kMaxIndexBytes = 32 << 20;  // published ones are below 1 MB
 
 bool IsThere(const std::string& directory, const char* name) {
@@ -25,7 +29,14 @@ Result<WeightIndex> ReadWeightIndex(const std::string& path) {
 
 // What to do about a directory without weights that are read.
 Status NoWeights(const std::string& directory) {
-  const std::string path = directory + "/" + kWeights;
+  const bool open_clip = LayoutOf(directory) == Layout::kOpenClip;
+  const std::string path = directory + "/" + (open_clip ? kOpenClipWeights : kWeights);
+  if (open_clip) {
+    return Status::Unsupported(path +
+                               ": missing; weights in open_clip_pytorch_model.bin are not read, "
+                               "because such a file can run code: load it with open_clip and save "
+                               "its state_dict as safetensors");
+  }
   if (IsThere(directory, "pytorch_model.bin") ||
       IsThere(directory, "open_clip_pytorch_model.bin")) {
     return Status::Unsupported(path +
@@ -33,17 +44,31 @@ Status NoWeights(const std::string& directory) {
                                "such a file can run code: load it with transformers and "
                                "save_pretrained it as safetensors");
   }
-  if (IsThere(directory, "open_clip_model.safetensors")) {
-    return Status::Unsupported(path +
-                               ": missing; the weights are in OpenCLIP's own layout, of which "
-                               "transformers' conversion is usually published beside it");
+  if (IsThere(directory, kOpenClipWeights)) {
+    return Status::NotFound(directory + "/" + kOpenClipConfig +
+                            ": missing; weights in OpenCLIP's layout need it");
   }
   return Status::NotFound(path + ": missing; a model needs config.json and model.safetensors");
 }
 
 }  // namespace
 
+Layout LayoutOf(const std::string& directory) {
+  const bool transformers =
+      IsThere(directory, kConfig) && (IsThere(directory, kWeights) || IsThere(directory, kIndex));
+  return !transformers && IsThere(directory, kOpenClipConfig) ? Layout::kOpenClip
+                                                              : Layout::kTransformers;
+}
+
+std::string ConfigFileName(const std::string& directory) {
+  return LayoutOf(directory) == Layout::kOpenClip ? kOpenClipConfig : kConfig;
+}
+
 Result<WeightFiles> FindWeights(const std::string& directory) {
+  if (LayoutOf(directory) == Layout::kOpenClip) {
+    if (!IsThere(directory, kOpenClipWeights)) return NoWeights(directory);
+    return WeightFiles{.index = "", .files = {kOpenClipWeights}};
+  }
   if (IsThere(directory, kWeights)) return WeightFiles{.index = "", .files = {kWeights}};
   if (IsThere(directory, kIndex)) {
     ESPY_ASSIGN_OR_RETURN(WeightIndex index, ReadWeightIndex(directory + "/" + kIndex));
@@ -54,7 +79,12 @@ Result<WeightFiles> FindWeights(const std::string& directory) {
 
 Result<std::unique_ptr<Safetensors>> OpenWeights(const std::string& directory) {
   ESPY_ASSIGN_OR_RETURN(const WeightFiles weights, FindWeights(directory));
-  if (weights.index.empty()) return Safetensors::Open(directory + "/" + weights.files.front());
+  if (weights.index.empty()) {
+    ESPY_ASSIGN_OR_RETURN(std::unique_ptr<Safetensors> file,
+                          Safetensors::Open(directory + "/" + weights.files.front()));
+    if (LayoutOf(directory) == Layout::kOpenClip) return RenameOpenClip(std::move(file));
+    return file;
+  }
   const std::string path = directory + "/" + weights.index;
   ESPY_ASSIGN_OR_RETURN(const WeightIndex index, ReadWeightIndex(path));
   return JoinShards(index, path, [&directory](const std::string& shard) {

@@ -11,16 +11,29 @@
 
 namespace espy::encoders {
 
+enum class Layout {
+  kTransformers,  // config.json and model.safetensors
+  kOpenClip,      // open_clip_config.json and open_clip_model.safetensors
+};
+
+// kOpenClip where there is an open_clip_config.json and transformers' two files are not both there:
+// publishers often ship a model in both layouts.
+Layout LayoutOf(const std::string& directory);
+// The name of the layout's configuration file.
+std::string ConfigFileName(const std::string& directory);
+
 struct WeightFiles {
   std::string index;               // model.safetensors.index.json; "" when one file holds all
   std::vector<std::string> files;  // names in the directory, sorted
 };
 
-// model.safetensors; where there is none, the files of model.safetensors.index.json. NotFound or
-// Unsupported says what to do about a directory that has neither.
+// model.safetensors; where there is none, the files of model.safetensors.index.json; in OpenCLIP's
+// layout open_clip_model.safetensors. NotFound or Unsupported says what to do about a directory
+// that has none.
 Result<WeightFiles> FindWeights(const std::string& directory);
 
-// The weights as one file, whichever way they are stored; headers are read and checked.
+// The weights as one file in transformers' names, whichever way they are stored; headers are read
+// and checked.
 Result<std::unique_ptr<Safetensors>> OpenWeights(const std::string& directory);
 
 }  // namespace espy::encoders

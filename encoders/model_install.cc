@@ -48,7 +48,7 @@ Status CheckFree(const std::string& name, const std::string& user_directory) {
 
 // Everything that the program reads, and what says whose the model is.
 Result<std::vector<std::string>> FilesToCopy(const std::string& directory) {
-  std::vector<std::string> names = {"config.json",
+  std::vector<std::string> names = {ConfigFileName(directory),
                                     "preprocessor_config.json",
                                     "processor_config.json",
                                     "espy.json",

@@ -10,6 +10,7 @@
 
 #include "base/env.h"
 #include "base/logging.h"
+#include "encoders/model_files.h"
 
 namespace espy::encoders {
 namespace {
@@ -57,7 +58,7 @@ void AddBeside(const std::string& folder, std::vector<std::string>* out) {
 }
 
 bool HoldsModel(const std::string& directory) {
-  const Result<FileFacts> facts = Env::Default()->Stat(directory + "/config.json");
+  const Result<FileFacts> facts = Env::Default()->Stat(directory + "/" + ConfigFileName(directory));
   return facts.ok() && facts->kind == FileFacts::Kind::kFile;
 }
 

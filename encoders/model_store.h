@@ -19,8 +19,8 @@ std::string UserModelDirectory();
 // first installed), those of the source tree it was built in. Only those that exist, each once.
 std::vector<std::string> ModelDirectories();
 
-// A directory holding config.json is itself (made absolute); else the first ModelDirectories()
-// entry with a folder of that name. NotFound lists the names there are.
+// A directory holding config.json or open_clip_config.json is itself (made absolute); else the
+// first ModelDirectories() entry with a folder of that name. NotFound lists the names there are.
 Result<std::string> ResolveModel(const std::string& name_or_directory);
 
 // What config.json, the tokenizer's settings and the weight file's header say, in milliseconds: of

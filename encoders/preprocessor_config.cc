@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/status_macros.h"
+#include "encoders/config_limits.h"
 #include "encoders/json_fields.h"
 
 namespace espy::encoders {
@@ -12,11 +13,6 @@ using imaging::Filter;
 using imaging::PreprocessSpec;
 
 constexpr std::int64_t kMaxSide = 8192;
-constexpr std::int64_t kMaxPatches = 16384;
-constexpr std::int64_t kMaxPixels = 1 << 24;  // of a NaFlex picture, as of one of 4096 x 4096
-constexpr std::array<float, 3> kClipMean{0.48145466f, 0.4578275f, 0.40821073f};
-constexpr std::array<float, 3> kClipStd{0.26862954f, 0.26130258f, 0.27577711f};
-
 // What `size` or `crop_size` asks for: the shorter side, or both sides.
 struct Size {
   std::int64_t shortest = 0;  // 0: not given
@@ -49,25 +45,6 @@ std::optional<Size> ReadSize(JsonFields* fields, std::string_view key, bool numb
         StatusCode::kUnsupported);
   }
   return size;
-}
-
-void ReadTriple(JsonFields* fields, std::string_view key, double least, double most,
-                std::array<float, 3>* out) {
-  const JsonValue* field = fields->Raw(key);
-  if (field == nullptr) return;
-  const JsonValue::Array* items = field->AsArray();
-  if (items == nullptr || items->size() != 3) {
-    fields->Refuse(key, "is not a list of three numbers");
-    return;
-  }
-  for (std::size_t i = 0; i < 3; ++i) {
-    const double number = (*items)[i].AsNumber();
-    if (!(*items)[i].is_number() || !(number >= least && number <= most)) {
-      fields->Refuse(key, "holds something that is not a number within limits");
-      return;
-    }
-    (*out)[i] = static_cast<float>(number);
-  }
 }
 
 // PIL's numbers for its filters.
@@ -139,6 +116,29 @@ void ReadGeometry(JsonFields* fields, bool clip, std::int64_t image_size, Prepro
 
 }  // namespace
 
+void ReadChannels(JsonFields* fields, std::string_view key, double least, double most,
+                  std::array<float, 3>* out) {
+  const JsonValue* field = fields->Raw(key);
+  if (field == nullptr) return;
+  if (field->is_number()) {
+    out->fill(static_cast<float>(fields->Number(key, 1, least, most)));
+    return;
+  }
+  const JsonValue::Array* items = field->AsArray();
+  if (items == nullptr || items->size() != 3) {
+    fields->Refuse(key, "is not a list of three numbers");
+    return;
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double number = (*items)[i].AsNumber();
+    if (!(*items)[i].is_number() || !(number >= least && number <= most)) {
+      fields->Refuse(key, "holds something that is not a number within limits");
+      return;
+    }
+    (*out)[i] = static_cast<float>(number);
+  }
+}
+
 Result<PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, Family family,
                                         const VisionConfig& vision, const std::string& name) {
   if (preprocessor != nullptr && preprocessor->AsObject() == nullptr) {
@@ -174,8 +174,8 @@ Result<PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, Family fa
   spec.rescale = fields.Flag("do_rescale", true) ? static_cast<float>(factor) : 1.0f;
   spec.mean = clip ? kClipMean : std::array<float, 3>{0.5f, 0.5f, 0.5f};
   spec.std = clip ? kClipStd : std::array<float, 3>{0.5f, 0.5f, 0.5f};
-  ReadTriple(&fields, "image_mean", -1e6, 1e6, &spec.mean);
-  ReadTriple(&fields, "image_std", 1e-6, 1e6, &spec.std);
+  ReadChannels(&fields, "image_mean", -1e6, 1e6, &spec.mean);
+  ReadChannels(&fields, "image_std", 1e-6, 1e6, &spec.std);
   if (!fields.Flag("do_normalize", true)) {
     spec.mean = {0, 0, 0};
     spec.std = {1, 1, 1};

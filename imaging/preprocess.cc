@@ -16,7 +16,13 @@ Size ShortestEdge(const Image& image, std::int32_t shortest) {
   return {static_cast<std::int32_t>(shortest * width / height), shortest};
 }
 
-std::int32_t FloorHalf(std::int32_t value) { return value >> 1; }
+// (side - crop) / 2 of the whole; of an odd difference the half is taken by `rule`.
+std::int32_t CropStart(std::int32_t side, std::int32_t crop, PreprocessSpec::CropStart rule) {
+  const std::int32_t below = (side - crop) >> 1;
+  const bool odd = ((side - crop) & 1) != 0;
+  const bool up = rule == PreprocessSpec::CropStart::kNearest && odd && (below & 1) != 0;
+  return below + (up ? 1 : 0);
+}
 
 // In whole patches, at least one. Doubles, in the reference's order: a side that falls on a patch's
 // edge must round to the same number of them.
@@ -73,8 +79,8 @@ Image FitForModel(const Image& image, const PreprocessSpec& spec, Size full) {
   }
   const Size size = ShortestEdge(image, spec.resize_shortest);
   // Where the crop starts; negative where the picture is smaller and black is put around it.
-  const std::int32_t left = FloorHalf(size.width - spec.width);
-  const std::int32_t top = FloorHalf(size.height - spec.height);
+  const std::int32_t left = CropStart(size.width, spec.width, spec.crop_start);
+  const std::int32_t top = CropStart(size.height, spec.height, spec.crop_start);
   const std::int32_t width = std::min(size.width, spec.width);
   const std::int32_t height = std::min(size.height, spec.height);
   Image part = ResizeAndCrop(image, size.width, size.height, std::max(left, 0), std::max(top, 0),

@@ -19,6 +19,12 @@ struct PreprocessSpec {
     kPatches,  // the aspect kept, at most max_patches whole patches (SigLIP2's NaFlex variant)
   };
   Fit fit = Fit::kShortestEdgeCrop;
+  // Where the crop of kShortestEdgeCrop starts when it cannot be in the middle.
+  enum class CropStart {
+    kBefore,   // rounded down (transformers)
+    kNearest,  // half to even (torchvision, and so open_clip)
+  };
+  CropStart crop_start = CropStart::kBefore;
   std::int32_t resize_shortest = 224;
   // The size of every picture; with kPatches that of a square one, the others having other sides.
   std::int32_t width = 224;
@@ -54,8 +60,8 @@ struct PictureTensor {
 };
 
 // The 8-bit picture just before normalisation: resized and cropped as transformers does it (the
-// longer side is int(shortest * long / short); the crop starts at int((side - crop) / 2), padded
-// with black where the picture is smaller).
+// longer side is int(shortest * long / short); the crop starts at (side - crop) / 2, padded with
+// black where the picture is smaller).
 Image FitForModel(const Image& image, const PreprocessSpec& spec);
 // The same where `image` is a picture of `full` pixels that was decoded at a smaller scale: the
 // shape is that of the whole picture, which scaling may have rounded.

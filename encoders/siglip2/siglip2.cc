@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "encoders/config_limits.h"
 #include "encoders/embeddings.h"
 #include "encoders/siglip/attention_pool.h"
 #include "encoders/siglip2/position_grid.h"
@@ -12,7 +13,6 @@ namespace espy::encoders {
 namespace {
 
 constexpr std::int64_t kChannels = 3;
-constexpr std::int64_t kMaxPatches = 16384;  // of a picture, as config.cc has it
 
 // The patches of a picture in reading order, each flattened as (row, column, channel): the layout
 // of a patch embedding that is stored as a linear.

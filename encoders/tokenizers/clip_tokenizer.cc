@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "encoders/json.h"
+#include "encoders/openclip/clean_text.h"
 #include "encoders/tokenizers/unicode.h"
 
 namespace espy::encoders {
@@ -14,6 +16,9 @@ namespace {
 constexpr std::string_view kEndOfWord = "</w>";
 constexpr std::string_view kStart = "<|startoftext|>";
 constexpr std::string_view kEnd = "<|endoftext|>";
+// What open_clip's tokenizer calls the same two.
+constexpr std::string_view kSimpleStart = "<start_of_text>";
+constexpr std::string_view kSimpleEnd = "<end_of_text>";
 
 // GPT-2's printable stand-in for a byte: itself where Latin-1 prints it, else the next free code
 // point from 256 on.
@@ -29,11 +34,14 @@ std::array<std::string, 256> ByteLetters() {
 }
 
 // Length of the contraction at the start of `text`: 's 't 're 've 'm 'll 'd; 0 when there is none.
-std::size_t ContractionAt(std::string_view text) {
+// `any_case`: as a pattern without regard to case finds it, to which U+017F is an s too.
+std::size_t ContractionAt(std::string_view text, bool any_case) {
   for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
-    if (text.starts_with(ending)) return ending.size();
+    const std::string_view start = text.substr(0, ending.size());
+    if (start == ending || (any_case && LowerEach(start) == ending)) return ending.size();
   }
-  return 0;
+  constexpr std::string_view kLongS = "'\xC5\xBF";
+  return any_case && text.starts_with(kLongS) ? kLongS.size() : 0;
 }
 
 bool IsOther(char32_t c) { return !IsSpace(c) && !IsLetter(c) && !IsNumber(c); }
@@ -49,16 +57,25 @@ std::size_t RunEnd(std::string_view text, std::size_t at, bool (*in)(char32_t)) 
 
 // Calls `word` for each word, in order, until it returns false. The pattern is CLIP's,
 //   <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
-// followed by GPT-2's, which cuts nothing further except the two names in angle brackets.
+// followed by GPT-2's, which cuts nothing further except the two names in angle brackets. `simple`:
+// the pattern alone with open_clip's two names instead, which stay whole, and without regard to
+// case.
 template <class Word>
-bool ForEachWord(std::string_view text, Word word) {
+bool ForEachWord(std::string_view text, bool simple, Word word) {
   for (std::size_t at = 0; at < text.size();) {
     const std::string_view rest = text.substr(at);
     std::size_t end = at;
     const char32_t c = NextCodePoint(text, &end);
-    if (const std::string_view name = rest.starts_with(kStart) ? kStart
-                                      : rest.starts_with(kEnd) ? kEnd
-                                                               : std::string_view();
+    if (simple && (rest.starts_with(kSimpleStart) || rest.starts_with(kSimpleEnd))) {
+      end = at + (rest.starts_with(kSimpleStart) ? kSimpleStart : kSimpleEnd).size();
+      if (!word(text.substr(at, end - at))) return false;
+      at = end;
+      continue;
+    }
+    if (const std::string_view name = simple                     ? std::string_view()
+                                      : rest.starts_with(kStart) ? kStart
+                                      : rest.starts_with(kEnd)   ? kEnd
+                                                                 : std::string_view();
         !name.empty()) {
       if (!word(name.substr(0, 2)) || !word(name.substr(2, name.size() - 4)) ||
           !word(name.substr(name.size() - 2))) {
@@ -67,7 +84,7 @@ bool ForEachWord(std::string_view text, Word word) {
       at += name.size();
       continue;
     }
-    if (const std::size_t contraction = ContractionAt(rest); contraction > 0) {
+    if (const std::size_t contraction = ContractionAt(rest, simple); contraction > 0) {
       end = at + contraction;
     } else if (IsLetter(c)) {
       end = RunEnd(text, at, IsLetter);
@@ -84,11 +101,14 @@ bool ForEachWord(std::string_view text, Word word) {
   return true;
 }
 
+// nullopt: transformers' rules; else open_clip's, with this cleaning.
+using SimpleCleaning = std::optional<TextCleaning>;
+
 class ClipTokenizer final : public Tokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> Make(BpeModel model, TokenizerSettings settings,
                                                  const std::vector<AddedToken>& declared,
-                                                 const std::string& where);
+                                                 const std::string& where, SimpleCleaning simple);
 
   std::vector<std::int32_t> Encode(std::string_view text, std::int64_t context) const override;
   std::int32_t pad_id() const override { return pad_; }
@@ -97,6 +117,10 @@ class ClipTokenizer final : public Tokenizer {
 
  private:
   void AppendWord(std::string_view word, std::vector<std::int32_t>* ids) const;
+  // Both stop at `full` ids or more.
+  void AppendText(std::string_view text, std::size_t full, std::vector<std::int32_t>* ids) const;
+  void AppendSimpleText(std::string_view text, std::size_t full,
+                        std::vector<std::int32_t>* ids) const;
 
   // Constant after construction.
   BpeMerges merges_;
@@ -106,11 +130,13 @@ class ClipTokenizer final : public Tokenizer {
   std::int32_t bos_ = 0, eos_ = 0, pad_ = 0;
   std::int64_t vocabulary_ = 0;
   bool pads_left_ = false;
+  SimpleCleaning simple_;
 };
 
 Result<std::unique_ptr<Tokenizer>> ClipTokenizer::Make(BpeModel model, TokenizerSettings settings,
                                                        const std::vector<AddedToken>& declared,
-                                                       const std::string& where) {
+                                                       const std::string& where,
+                                                       SimpleCleaning simple) {
   const auto name = [](AddedToken* token, std::string_view otherwise) {
     if (token->content.empty()) token->content = otherwise;
   };
@@ -147,6 +173,11 @@ Result<std::unique_ptr<Tokenizer>> ClipTokenizer::Make(BpeModel model, Tokenizer
   tokenizer->merges_ = std::move(model.merges);
   tokenizer->vocabulary_ = std::max(model.vocabulary.bound(), added.bound);
   tokenizer->pads_left_ = settings.pads_left.value_or(false);
+  tokenizer->simple_ = simple;
+  if (simple) {
+    tokenizer->pad_ = 0;
+    tokenizer->pads_left_ = false;
+  }
   // A token to be found in normalized text is written as normalization would write it.
   for (AddedToken& token : added.normalized) {
     token.content = LowerEach(CollapseSpaces(Nfc(token.content), IsSpace));
@@ -166,37 +197,59 @@ void ClipTokenizer::AppendWord(std::string_view word, std::vector<std::int32_t>*
   ids->insert(ids->end(), symbols.begin(), symbols.end());
 }
 
-std::vector<std::int32_t> ClipTokenizer::Encode(std::string_view text, std::int64_t context) const {
-  if (context < 2) return std::vector<std::int32_t>(context < 1 ? 0 : 1, eos_);
-  const auto full = static_cast<std::size_t>(context) - 1;  // room for all but the end
-  std::vector<std::int32_t> ids{bos_};
-  const std::string valid = ValidUtf8(text);
-  for (const TextPiece& piece : raw_.Split(valid)) {
-    if (ids.size() >= full) break;  // what follows would be cut off
+void ClipTokenizer::AppendText(std::string_view text, std::size_t full,
+                               std::vector<std::int32_t>* ids) const {
+  for (const TextPiece& piece : raw_.Split(text)) {
+    if (ids->size() >= full) break;  // what follows would be cut off
     if (piece.id >= 0) {
-      ids.push_back(piece.id);
+      ids->push_back(piece.id);
       continue;
     }
     const std::string normal = LowerEach(CollapseSpaces(Nfc(piece.text), IsSpace));
     for (const TextPiece& part : normalized_.Split(normal)) {
       if (part.id >= 0) {
-        ids.push_back(part.id);
+        ids->push_back(part.id);
         continue;
       }
-      ForEachWord(part.text, [&](std::string_view word) {
-        AppendWord(word, &ids);
-        return ids.size() < full;
+      ForEachWord(part.text, /*simple=*/false, [&](std::string_view word) {
+        AppendWord(word, ids);
+        return ids->size() < full;
       });
     }
+  }
+}
+
+void ClipTokenizer::AppendSimpleText(std::string_view text, std::size_t full,
+                                     std::vector<std::int32_t>* ids) const {
+  ForEachWord(text, /*simple=*/true, [&](std::string_view word) {
+    if (word == kSimpleStart) {
+      ids->push_back(bos_);
+    } else if (word == kSimpleEnd) {
+      ids->push_back(eos_);
+    } else {
+      AppendWord(word, ids);
+    }
+    return ids->size() < full;
+  });
+}
+
+std::vector<std::int32_t> ClipTokenizer::Encode(std::string_view text, std::int64_t context) const {
+  if (context < 2) return std::vector<std::int32_t>(context < 1 ? 0 : 1, eos_);
+  const auto full = static_cast<std::size_t>(context) - 1;  // room for all but the end
+  std::vector<std::int32_t> ids{bos_};
+  const std::string valid = ValidUtf8(text);
+  if (simple_) {
+    AppendSimpleText(CleanForOpenClip(valid, *simple_), full, &ids);
+  } else {
+    AppendText(valid, full, &ids);
   }
   ids.resize(std::min(ids.size(), full));
   ids.push_back(eos_);
   return ids;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Tokenizer>> LoadClipTokenizer(const TokenizerDirectory& directory) {
+Result<std::unique_ptr<Tokenizer>> Load(const TokenizerDirectory& directory,
+                                        SimpleCleaning simple) {
   ESPY_ASSIGN_OR_RETURN(TokenizerSettings settings, ReadTokenizerSettings(directory));
   ESPY_ASSIGN_OR_RETURN(const auto json, directory.ReadIfThere("tokenizer.json"));
   if (json) {
@@ -209,20 +262,34 @@ Result<std::unique_ptr<Tokenizer>> LoadClipTokenizer(const TokenizerDirectory& d
     }
     const std::vector<AddedToken>& declared =
         settings.has_added_tokens ? settings.added_tokens : file.added_tokens;
-    return ClipTokenizer::Make(std::move(file.model), settings, declared, where);
+    return ClipTokenizer::Make(std::move(file.model), settings, declared, where, simple);
   }
   ESPY_ASSIGN_OR_RETURN(const auto vocabulary, directory.ReadIfThere("vocab.json"));
   ESPY_ASSIGN_OR_RETURN(const auto merges, directory.ReadIfThere("merges.txt"));
   if (!vocabulary || !merges) {
     return Status::NotFound(
         directory.path +
-        ": no tokenizer; a model of type clip needs tokenizer.json, or vocab.json and merges.txt");
+        ": no tokenizer; a model of type clip needs tokenizer.json, or vocab.json and merges.txt" +
+        (simple ? ", which open_clip carries in itself: take them from any CLIP model of the same "
+                  "vocabulary, such as openai/clip-vit-base-patch32"
+                : ""));
   }
   ESPY_ASSIGN_OR_RETURN(BpeModel model,
                         ParseVocabularyAndMerges(*vocabulary, directory.Path("vocab.json"), *merges,
                                                  directory.Path("merges.txt")));
   return ClipTokenizer::Make(std::move(model), settings, settings.added_tokens,
-                             directory.Path("vocab.json"));
+                             directory.Path("vocab.json"), simple);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> LoadClipTokenizer(const TokenizerDirectory& directory) {
+  return Load(directory, std::nullopt);
+}
+
+Result<std::unique_ptr<Tokenizer>> LoadSimpleTokenizer(const TokenizerDirectory& directory,
+                                                       TextCleaning cleaning) {
+  return Load(directory, cleaning);
 }
 
 }  // namespace espy::encoders

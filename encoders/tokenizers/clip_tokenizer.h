@@ -15,6 +15,11 @@ namespace espy::encoders {
 // tokenizer.json says of them.
 Result<std::unique_ptr<Tokenizer>> LoadClipTokenizer(const TokenizerDirectory& directory);
 
+// open_clip's SimpleTokenizer over the same vocabulary: `cleaning` instead of that normalization,
+// "<start_of_text>" and "<end_of_text>" the only special tokens, padding 0.
+Result<std::unique_ptr<Tokenizer>> LoadSimpleTokenizer(const TokenizerDirectory& directory,
+                                                       TextCleaning cleaning);
+
 }  // namespace espy::encoders
 
 #endif  // ESPY_ENCODERS_TOKENIZERS_CLIP_TOKENIZER_H_

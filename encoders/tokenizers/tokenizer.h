@@ -14,6 +14,18 @@ namespace espy::encoders {
 
 struct TokenizerDirectory;
 
+// What is done to a text before a tokenizer's own rules; only open_clip does anything
+// (openclip/clean_text.h).
+enum class TextCleaning { kNone, kWhitespace, kLower, kCanonicalize };
+
+struct TokenizerKind {
+  std::string family = "clip";  // config.json's model_type
+  TextCleaning cleaning = TextCleaning::kNone;
+  // open_clip's SimpleTokenizer over CLIP's vocabulary, rather than transformers' CLIPTokenizer: no
+  // special token but "<start_of_text>" and "<end_of_text>", padding 0.
+  bool simple = false;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -29,12 +41,17 @@ class Tokenizer {
 
 // Reads whichever tokenizer files the directory has: vocab.json + merges.txt or tokenizer.json
 // (byte-level BPE of CLIP), spiece.model (SentencePiece with SigLIP's text cleaning),
-// tokenizer.json or tokenizer.model (Gemma's, with SigLIP2's lower-casing). `family` is
-// config.json's model_type. docs/MODELS.md says which file counts when there are several.
+// tokenizer.json or tokenizer.model (Gemma's, with SigLIP2's lower-casing). docs/MODELS.md says
+// which file counts when there are several.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& directory,
-                                                 std::string_view family);
+                                                 const TokenizerKind& kind);
 
 // The same from files that need not be on a disk.
+Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const TokenizerDirectory& directory,
+                                                 const TokenizerKind& kind);
+// As transformers does it for a model_type.
+Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& directory,
+                                                 std::string_view family);
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const TokenizerDirectory& directory,
                                                  std::string_view family);
 

@@ -16,6 +16,15 @@ icu::StringPiece Piece(std::string_view text) {
   return {text.data(), static_cast<std::int32_t>(text.size())};
 }
 
+std::string Normalized(const icu::Normalizer2& form, std::string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  std::string out;
+  icu::StringByteSink<std::string> sink(&out);
+  form.normalizeUTF8(0, Piece(text), sink, nullptr, error);
+  ESPY_CHECK(U_SUCCESS(error), "any valid UTF-8 can be normalized");
+  return out;
+}
+
 }  // namespace
 
 std::string ValidUtf8(std::string_view text) {
@@ -63,11 +72,14 @@ std::string Nfc(std::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(error);
   ESPY_CHECK(U_SUCCESS(error), "ICU carries its normalization data");
-  std::string out;
-  icu::StringByteSink<std::string> sink(&out);
-  nfc->normalizeUTF8(0, Piece(text), sink, nullptr, error);
-  ESPY_CHECK(U_SUCCESS(error), "any valid UTF-8 can be normalized");
-  return out;
+  return Normalized(*nfc, text);
+}
+
+std::string Nfkc(std::string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* nfkc = icu::Normalizer2::getNFKCInstance(error);
+  ESPY_CHECK(U_SUCCESS(error), "ICU carries its normalization data");
+  return Normalized(*nfkc, text);
 }
 
 std::string LowerEach(std::string_view text) {

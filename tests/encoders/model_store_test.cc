@@ -214,7 +214,7 @@ TEST(DescribeEncoder, NamesWhatIsMissingAndWhatToDo) {
             std::string::npos);
   EXPECT_NE(message_without_weights("model.safetensors.index.json").find("index.json"),
             std::string::npos);
-  EXPECT_NE(message_without_weights("open_clip_model.safetensors").find("OpenCLIP"),
+  EXPECT_NE(message_without_weights("open_clip_model.safetensors").find("open_clip_config.json"),
             std::string::npos);
   std::vector<TinyTensor> tensors = TinyClipTensors();
   tensors[0].value = 1e9f;
@@ -334,6 +334,16 @@ TEST_F(InstallModelTest, CopiesEveryFileOfTheWeights) {
   const auto lacking = InstallModel(temp_ / "shards", "other");
   EXPECT_NE(lacking.status().message().find("model-00002-of-00002"), std::string::npos)
       << lacking.status().message();
+}
+
+TEST_F(InstallModelTest, CopiesTheFilesOfOpenClipsLayout) {
+  fs::remove(temp_ / "tiny/config.json");
+  fs::remove(temp_ / "tiny/model.safetensors");
+  temp_.Write("tiny/open_clip_config.json", "{}");
+  const Status status = InstallModel(temp_ / "tiny", "mine").status();
+  EXPECT_NE(status.message().find("open_clip_config.json: model_cfg"), std::string::npos)
+      << status.message();
+  EXPECT_TRUE(Installed().empty());
 }
 
 TEST_F(InstallModelTest, FollowsLinksAsDownloadCachesHaveThem) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "encoders/json.h"
+#include "encoders/openclip/clean_text.h"
 #include "encoders/tokenizers/tokenizer.h"
 #include "tests/support/temp_dir.h"
 
@@ -50,6 +51,34 @@ TEST_P(TokenizerParity, GivesTransformersIdsForEveryText) {
       const std::vector<std::int32_t> ids = (*tokenizer)->Encode(text, context);
       EXPECT_EQ(ids, Ids(*row, key)) << line.substr(0, 200);
       for (const std::int32_t id : ids) EXPECT_LT(id, (*tokenizer)->vocabulary());
+    }
+  }
+  EXPECT_GT(checked, 300u);
+}
+
+// open_clip's own tokenizer reads the vocabulary of clip_old/; its files are that folder's.
+TEST(OpenClip, GivesItsTokenizersIdsAndItsCleanedTexts) {
+  const std::string folder = std::string(ESPY_SOURCE_DIR) + "/tests/encoders/tokenizers/";
+  const auto tokenizer = LoadTokenizer(
+      folder + "clip_old",
+      TokenizerKind{.family = "clip", .cleaning = TextCleaning::kLower, .simple = true});
+  ESPY_ASSERT_OK(tokenizer);
+  EXPECT_EQ((*tokenizer)->pad_id(), 0);
+  EXPECT_FALSE((*tokenizer)->pads_left());
+  std::istringstream lines(testing::ReadFileOrDie(folder + "openclip/goldens.jsonl"));
+  std::size_t checked = 0;
+  for (std::string line; std::getline(lines, line); ++checked) {
+    const auto row = ParseJson(line, folder);
+    ESPY_ASSERT_OK(row);
+    const std::string& text = *row->Find("text")->AsString();
+    for (const auto& [key, cleaning] : {std::pair("whitespace", TextCleaning::kWhitespace),
+                                        std::pair("lower", TextCleaning::kLower),
+                                        std::pair("canonicalize", TextCleaning::kCanonicalize)}) {
+      EXPECT_EQ(CleanForOpenClip(text, cleaning), *row->Find(key)->AsString())
+          << key << ": " << line.substr(0, 200);
+    }
+    for (const auto& [key, context] : {std::pair("ids64", 64), std::pair("ids8", 8)}) {
+      EXPECT_EQ((*tokenizer)->Encode(text, context), Ids(*row, key)) << line.substr(0, 200);
     }
   }
   EXPECT_GT(checked, 300u);

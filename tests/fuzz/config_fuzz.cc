@@ -1,5 +1,6 @@
-// config.json, preprocessor_config.json and espy.json, with a NUL between them -> ParseModelConfig.
-// What is taken holds to every limit that the towers rely on.
+// config.json, preprocessor_config.json and espy.json, with a NUL between them -> ParseModelConfig;
+// the first also as open_clip_config.json -> ParseOpenClipConfig. What is taken holds to every
+// limit that the towers rely on.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string_view>
 
 #include "encoders/config.h"
+#include "encoders/openclip/openclip_config.h"
 
 namespace {
 
@@ -24,23 +26,10 @@ void RequireSound(const TowerConfig& tower) {
   Require(tower.norm_eps > 0 && std::isfinite(tower.norm_eps));
 }
 
-std::string_view NextPart(std::string_view* rest) {
-  const std::size_t end = std::min(rest->find('\0'), rest->size());
-  const std::string_view part = rest->substr(0, end);
-  rest->remove_prefix(std::min(end + 1, rest->size()));
-  return part;
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::string_view rest(reinterpret_cast<const char*>(data), size);
-  const std::string_view config_json = NextPart(&rest);
-  const std::string_view preprocessor_json = NextPart(&rest);
-  const auto config = ParseModelConfig(config_json, preprocessor_json, "fuzzed", NextPart(&rest));
+void RequireSound(const espy::Result<ModelConfig>& config) {
   if (!config.ok()) {
     Require(config.status().message().find("fuzzed") == 0);
-    return 0;
+    return;
   }
   RequireSound(config->vision);
   RequireSound(config->text);
@@ -64,5 +53,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Require(std::isfinite(spec.mean[channel]));
   }
   Require(std::isfinite(config->logit_bias));
+}
+
+std::string_view NextPart(std::string_view* rest) {
+  const std::size_t end = std::min(rest->find('\0'), rest->size());
+  const std::string_view part = rest->substr(0, end);
+  rest->remove_prefix(std::min(end + 1, rest->size()));
+  return part;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::string_view rest(reinterpret_cast<const char*>(data), size);
+  const std::string_view config_json = NextPart(&rest);
+  const std::string_view preprocessor_json = NextPart(&rest);
+  const auto config = ParseModelConfig(config_json, preprocessor_json, "fuzzed", NextPart(&rest));
+  RequireSound(config);
+  RequireSound(ParseOpenClipConfig(config_json, "fuzzed"));
   return 0;
 }

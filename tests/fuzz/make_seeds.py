@@ -60,7 +60,17 @@ def config():
     squash = {"image_processor": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 224, "width": 224},
                                   "resample": 2, "do_rescale": False}}
     espy = {"loss": "sigmoid", "logit_bias": -10.0}
-    for name, parts in {"clip": (clip, crop), "old": (old, {}), "siglip": (siglip, squash), "espy": (clip, crop, espy)}.items():
+    openclip = {"model_cfg": {"embed_dim": 512, "quick_gelu": True, "vision_cfg": {"layers": 12, "width": 768, "patch_size": 32,
+                              "head_width": 64}, "text_cfg": {"width": 512, "heads": 8, "mlp_ratio": 4.0}},
+                "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "resize_mode": "shortest", "interpolation": "bilinear"}}
+    timm = {"model_cfg": {"embed_dim": 768, "init_logit_bias": -10, "custom_text": True, "vision_cfg": {
+                "timm_model_name": "vit_base_patch16_siglip_224", "timm_pool": "map", "timm_proj": "none"},
+            "text_cfg": {"width": 768, "heads": 12, "hf_tokenizer_name": "x", "no_causal_mask": True, "proj_bias": True,
+                         "pool_type": "last", "tokenizer_kwargs": {"clean": "canonicalize"}, "norm_kwargs": {"eps": 1e-6}}}}
+    naflex = {"model_type": "siglip2", "vision_config": {"num_patches": 256, "patch_size": 16}}
+    patches = {"image_processor_type": "Siglip2ImageProcessor", "patch_size": 16, "max_num_patches": 256}
+    more = {"openclip": (openclip,), "timm": (timm,), "naflex": (naflex, patches)}
+    for name, parts in {**more, "clip": (clip, crop), "old": (old, {}), "siglip": (siglip, squash), "espy": (clip, crop, espy)}.items():
         write("config", name, b"\0".join(json.dumps(part).encode() for part in parts))
 
 

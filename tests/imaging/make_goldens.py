@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 
 import numpy as np
+from open_clip.transform import image_transform as open_clip_transform
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
@@ -409,6 +410,11 @@ def make_preprocess():
     for i, (width, height, in_w, in_h) in enumerate([(16, 16, 61, 40), (14, 18, 9, 90)]):
         processor = SiglipImageProcessorPil(size={"height": height, "width": width}, resample=Image.BILINEAR)
         one(f"siglip{i}", processor, "squash", 0, width, height, "bilinear", in_w, in_h, 600 + i)
+    # open_clip's crop starts elsewhere when three pixels, seven, ... are to go.
+    for i, (side, in_w, in_h, filter_name) in enumerate([(16, 40, 33, "bicubic"), (16, 30, 43, "bilinear")]):
+        transform = open_clip_transform(side, is_train=False, resize_mode="shortest", interpolation=filter_name)
+        processor = lambda image, return_tensors: {"pixel_values": transform(image)[None].numpy()}
+        one(f"clip_open{i}", processor, "nearest", side, side, side, filter_name, in_w, in_h, 620 + i)
     (DATA / "preprocess.txt").write_text("\n".join(lines) + "\n")
 
 

@@ -19,7 +19,7 @@ namespace {
 constexpr std::array<float, 3> kClipMean = {0.48145466f, 0.4578275f, 0.40821073f};
 constexpr std::array<float, 3> kClipStd = {0.26862954f, 0.26130258f, 0.27577711f};
 
-TEST(Preprocess, EqualsTransformersOnPillow) {
+TEST(Preprocess, EqualsTransformersAndOpenClipOnPillow) {
   std::ifstream file(DataPath("preprocess.txt"));
   std::string name, fit, filter;
   PreprocessSpec spec;
@@ -30,7 +30,9 @@ TEST(Preprocess, EqualsTransformersOnPillow) {
          in_w >> in_h >> seed) {
     SCOPED_TRACE(name);
     spec.fit =
-        fit == "crop" ? PreprocessSpec::Fit::kShortestEdgeCrop : PreprocessSpec::Fit::kSquash;
+        fit == "squash" ? PreprocessSpec::Fit::kSquash : PreprocessSpec::Fit::kShortestEdgeCrop;
+    spec.crop_start =
+        fit == "nearest" ? PreprocessSpec::CropStart::kNearest : PreprocessSpec::CropStart::kBefore;
     spec.filter = filter == "bicubic" ? Filter::kBicubic : Filter::kBilinear;
     const bool clip = name.starts_with("clip");
     spec.mean = clip ? kClipMean : std::array<float, 3>{0.5f, 0.5f, 0.5f};
@@ -48,7 +50,7 @@ TEST(Preprocess, EqualsTransformersOnPillow) {
     }
     ++cases;
   }
-  EXPECT_EQ(cases, 7);
+  EXPECT_EQ(cases, 9);
 }
 
 PreprocessSpec NaflexSpec(std::int32_t patch, std::int32_t most) {

@@ -30,11 +30,13 @@ def spread(name, shape):
     """(scale, offset) of a tensor: values that keep activations of the order of 1 and attention far from uniform."""
     if name in ("logit_scale", "logit_bias"):
         return 0.0, 2.5 if name == "logit_scale" else -3.0
-    if "norm" in name or "layrnorm" in name:
+    if "norm" in name or "layrnorm" in name or "ln_" in name:
         return (0.25, 1.0) if name.endswith("weight") else (0.1, 0.0)
     if name.endswith("bias"):
         return 0.1, 0.0
     if "token_embedding" in name or "position_embedding" in name or "class_embedding" in name or "probe" in name:
         return 0.5, 0.0
-    gain = 2.0 if "q_proj" in name or "k_proj" in name or "in_proj" in name else 1.0
+    if "positional_embedding" in name or "pos_embed" in name or "latent" in name:
+        return 0.5, 0.0
+    gain = 2.0 if any(part in name for part in ("q_proj", "k_proj", "in_proj", "qkv", "attn_pool.q.")) else 1.0
     return float(np.float32(gain * math.sqrt(3 / math.prod(shape[1:])))), 0.0

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes goldens.json: small CLIP and SigLIP models with weights by formula, and the embeddings that transformers gives.
+"""Writes goldens.json: small CLIP and SigLIP models with weights by formula, and the embeddings that transformers
+and open_clip give.
 
-Needs torch, transformers, safetensors and numpy. Run it when a case is added, and commit what it writes:
+Needs torch, transformers, open_clip_torch, timm, safetensors and numpy. Run it when a case is added, and commit what it writes:
     python tests/parity/make_goldens.py
 """
 
@@ -21,6 +22,8 @@ from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPModel, Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel
 
 import formula
+import open_clip
+from timm.models.vision_transformer import VisionTransformer
 
 HERE = pathlib.Path(__file__).parent
 torch.set_grad_enabled(False)
@@ -45,6 +48,22 @@ def naflex(grids, image, text, dtype="F32", pad=0, pads_left=False):
     """grids: [rows, columns] of patches of each picture."""
     return dict(family="siglip2", dtype=dtype, pad=pad, pads_left=pads_left, grids=grids,
                 config=dict(model_type="siglip2", vision_config=image, text_config=text))
+
+
+def openclip(image, text, embed_dim, dtype="F32", prefix="", **extra):
+    """A model of open_clip's own towers; prefix: what every tensor's name begins with."""
+    return dict(family="openclip", dtype=dtype, pad=0, prefix=prefix,
+                config=dict(model_cfg=dict(embed_dim=embed_dim, vision_cfg=image, text_cfg=text, **extra),
+                            preprocess_cfg=dict(mean=[0.5] * 3, std=[0.5] * 3)))
+
+
+def openclip_siglip(timm, text, dtype="F32"):
+    """A timm tower too small to have a name: `timm` says its sizes, the configuration a name that timm has."""
+    text = dict(text, hf_tokenizer_name="some/tokenizer", no_causal_mask=True, proj_bias=True, pool_type="last",
+                tokenizer_kwargs=dict(clean="canonicalize"), norm_kwargs=dict(eps=1e-6))
+    vision = dict(timm_model_name="vit_base_patch16_siglip_224", image_size=224, timm_pool="map", timm_proj="none")
+    case = openclip(vision, text, 768, dtype, custom_text=True, init_logit_bias=-10)
+    return dict(case, timm=timm, pad=1)
 
 
 def cases():
@@ -135,15 +154,40 @@ def cases():
         [[16, 16], [13, 19], [19, 13], [9, 28], [28, 9], [3, 85]],
         tower(64, 1, 2, 64, "gelu_pytorch_tanh", num_patches=256, patch_size=2),
         tower(64, 1, 1, 64, "gelu_pytorch_tanh", vocab_size=50, max_position_embeddings=6, projection_size=64), pad=1)
+    own = lambda width, heads, layers, **more: dict(width=width, heads=heads, layers=layers, **more)
+    yield "openclip_quickgelu", openclip(
+        dict(width=128, layers=2, image_size=32, patch_size=8),
+        own(64, 2, 2, vocab_size=80, context_length=12), 48, quick_gelu=True)
+    yield "openclip_gelu_head80", openclip(
+        dict(width=160, layers=3, head_width=80, image_size=42, patch_size=14),
+        own(128, 2, 2, vocab_size=80, context_length=77), 96)
+    yield "openclip_tanh_ratio_module", openclip(
+        dict(width=144, layers=2, head_width=72, mlp_ratio=3.7362, image_size=[32, 32], patch_size=[8, 8],
+             act_kwargs=dict(approximate="tanh"), norm_kwargs=dict(eps=1e-6)),
+        own(64, 1, 1, mlp_ratio=2.5, vocab_size=60, context_length=9), 40, prefix="module.")
+    yield "openclip_custom_text_f16", openclip(
+        dict(width=64, layers=1, image_size=24, patch_size=12), own(96, 3, 2, vocab_size=90, context_length=16), 32,
+        dtype="F16", custom_text=True, init_logit_bias=-10)
+    yield "openclip_siglip_gelu", openclip_siglip(
+        dict(embed_dim=128, num_heads=2, depth=2, img_size=32, patch_size=8, act="gelu"),
+        own(128, 2, 2, vocab_size=80, context_length=16))
+    yield "openclip_siglip_tanh_head72_bf16", openclip_siglip(
+        dict(embed_dim=144, num_heads=2, depth=2, mlp_ratio=3.7362, img_size=44, patch_size=14, act="gelu_tanh"),
+        own(144, 2, 1, mlp_ratio=3.7362, vocab_size=80, context_length=10, act_kwargs=dict(approximate="tanh")), dtype="BF16")
 
 
 def texts(config, rng):
     """Token ids with one end-of-text each, of every kind of length, as a tokenizer would give them."""
-    t = config.get("text_config_dict") or config["text_config"]
-    context, vocabulary = t["max_position_embeddings"], t["vocab_size"]
-    eos = t.get("eos_token_id", 1)
-    if config["model_type"] == "clip" and eos == 2:
+    if "model_cfg" in config:
+        t = config["model_cfg"]["text_cfg"]
+        context, vocabulary = t["context_length"], t["vocab_size"]
         eos = vocabulary - 1
+    else:
+        t = config.get("text_config_dict") or config["text_config"]
+        context, vocabulary = t["max_position_embeddings"], t["vocab_size"]
+        eos = t.get("eos_token_id", 1)
+        if config["model_type"] == "clip" and eos == 2:
+            eos = vocabulary - 1
     ordinary = [i for i in range(3, vocabulary - 1) if i != eos]
     for length in sorted({2, 3, context // 2 + 1, context - 1, context}):
         yield [rng.choice(ordinary) for _ in range(length - 1)] + [eos]
@@ -176,7 +220,62 @@ def naflex_features(model, vision, grids):
     return model.get_image_features(pixel_values=patches, pixel_attention_mask=mask, spatial_shapes=torch.tensor(grids))
 
 
+class OpenClipSiglip(torch.nn.Module):
+    """open_clip's CustomTextCLIP around a timm tower of any size."""
+
+    def __init__(self, timm, text):
+        super().__init__()
+        act = {"gelu": torch.nn.GELU, "gelu_tanh": lambda: torch.nn.GELU(approximate="tanh")}[timm["act"]]
+        sizes = {k: v for k, v in timm.items() if k != "act"}
+        self.visual = torch.nn.Module()
+        self.visual.trunk = VisionTransformer(class_token=False, global_pool="map", num_classes=0, act_layer=act, **sizes)
+        self.text = open_clip.model._build_text_tower(timm["embed_dim"], text_cfg(text))
+        self.logit_scale, self.logit_bias = (torch.nn.Parameter(torch.zeros(())) for _ in range(2))
+
+    def encode_image(self, pixels):
+        return self.visual.trunk(pixels)
+
+    def encode_text(self, ids):
+        return self.text(ids)
+
+
+def text_cfg(text):
+    return {k: v for k, v in text.items() if k not in ("hf_tokenizer_name", "tokenizer_kwargs")}
+
+
+def openclip_model(case):
+    m = dict(case["config"]["model_cfg"])
+    if "timm" in case:
+        return OpenClipSiglip(case["timm"], m["text_cfg"])
+    kind = open_clip.CustomTextCLIP if m.pop("custom_text", False) else open_clip.CLIP
+    return kind(**dict(m, text_cfg=text_cfg(m["text_cfg"])))
+
+
+def openclip_golden(name, case):
+    model = openclip_model(case).eval()
+    state = model.state_dict()
+    shapes = {case["prefix"] + key: list(value.shape) for key, value in state.items()}
+    tensors = {key: formula.values(key, shape, *formula.spread(key.removeprefix(case["prefix"]), shape))
+               for key, shape in shapes.items()}
+    model.load_state_dict({key.removeprefix(case["prefix"]): torch.as_tensor(rounded(value, case["dtype"])).float()
+                           for key, value in tensors.items()}, strict=True)
+    m = case["config"]["model_cfg"]
+    size = case["timm"]["img_size"] if "timm" in case else m["vision_cfg"]["image_size"]
+    size = size[0] if isinstance(size, list) else size
+    images = model.encode_image(torch.from_numpy(formula.values("pixels", (2, 3, size, size), 2.0)))
+    ids = list(texts(case["config"], random.Random(name)))
+    words = model.encode_text(torch.tensor([i + [case["pad"]] * (m["text_cfg"]["context_length"] - len(i)) for i in ids]))
+    short = lambda matrix: [[float(f"{x:.8g}") for x in row] for row in matrix.tolist()]
+    return dict(name=name, family=case["family"], config=case["config"], dtype=case["dtype"], pad=case["pad"],
+                **{k: case[k] for k in ("timm",) if k in case},
+                tensors=[[key, list(shape), *formula.spread(key.removeprefix(case["prefix"]), shape)]
+                         for key, shape in sorted(shapes.items())],
+                images=short(images), texts=ids, text_embeddings=short(words))
+
+
 def golden(name, case):
+    if case["family"] == "openclip":
+        return openclip_golden(name, case)
     kind = KINDS[case["family"]]
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory)
@@ -210,7 +309,8 @@ def golden(name, case):
 def main():
     made = [golden(name, case) for name, case in cases()]
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in made)
-    text = '{"transformers":"%s","torch":"%s","cases":[\n%s\n]}\n' % (transformers.__version__, torch.__version__, lines)
+    text = '{"transformers":"%s","torch":"%s","open_clip":"%s","cases":[\n%s\n]}\n' % (
+        transformers.__version__, torch.__version__, open_clip.__version__, lines)
     (HERE / "goldens.json").write_text(text)
     print(f"goldens.json: {len(made)} cases, {len(text)} bytes")
 

@@ -1,9 +1,9 @@
 """Makes the small tokenizers in this folder and what transformers makes of many texts with them.
 
-    python make_goldens.py                # writes clip/ clip_old/ siglip/ siglip2/ siglip2_spm/, each with goldens.jsonl
+    python make_goldens.py                # writes clip/ clip_old/ siglip/ siglip2/ siglip2_spm/ openclip/, each with goldens.jsonl
     python make_goldens.py --published    # also checks the rules against CLIP's published vocabulary (open_clip_torch)
 
-Needs transformers, tokenizers and sentencepiece (made with 5.23, 0.23 and 0.2.3). The vocabularies are trained on the
+Needs transformers, tokenizers, sentencepiece and open_clip_torch (made with 5.23, 0.23, 0.2.3 and 3.3.0). The vocabularies are trained on the
 sentences below, so that the files stay small; the rules they are applied by are the published classes' own.
 """
 
@@ -212,6 +212,44 @@ def siglip2_spm():
     write_goldens(folder, Siglip2SentencePiece(folder / "tokenizer.model"))
 
 
+def openclip():
+    """open_clip's own tokenizer over the vocabulary of clip_old/, and its cleanings of the same texts.
+
+    Texts that ftfy takes for wrongly decoded are left out: that repair is not followed."""
+    import gzip
+    import ftfy
+    from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
+    merges = (HERE / "clip_old" / "merges.txt").read_text(encoding="utf-8").rstrip("\n")
+    folder = fresh("openclip")
+    packed = folder / "merges.gz"
+    packed.write_bytes(gzip.compress(merges.encode()))
+    tokenizer = SimpleTokenizer(bpe_path=str(packed))
+    packed.unlink()
+    vocabulary = json.loads((HERE / "clip_old" / "vocab.json").read_text(encoding="utf-8"))
+    own = {START: "<start_of_text>", END: "<end_of_text>"}
+    assert all(tokenizer.encoder[own.get(name, name)] == n for name, n in vocabulary.items())
+    special = [
+        "<start_of_text>a dog<end_of_text>", "a <start_of_text> b", "!<end_of_text>", "! <end_of_text>!", "<end_of_text",
+        "<|startoftext|> a <|endoftext|>!!", "<START_OF_TEXT>", "R&amp;D &lt;b&gt; &eacute;t&eacute; &notit; &not &copy2020",
+        "&amp;lt;&amp;amp;lt; &#233; &#xE9; &#x1F600; &#128; &#0; &#xD800; &#x110000; &#11; &#xFFFE; &#; &#x; &; & &a;",
+        "1 < 2 &amp; 3", "first &amp; line\n<b> &amp; then\n&amp; after", "&amp;#38;amp; &ampamp; &ThickSpace; &CounterClockwiseContourIntegral;",
+        "\u201ccurly\u201d \u2018quotes\u2019 \u02bcn \u201bx", "\ufb01ne \ufb02at \ufb03 \u0132 \u01c5 \u0149", "\uff46\uff55\uff4c\uff4c \uff77\uff9e \u3000 wide",
+        "\x1b[36;44mblue\x1b[0m \x1b[x \x1b", "a\x00b\x08c\x0bd\x0ee\x1ff\x7fg\ufeffh\u206ai\ufff9j", "c1 \x80 \x85 \x9f \x81 end",
+        "\u0130stanbul \u039f\u0394\u039f\u03a3 \u0391\u03a3.", "it'\u017f 'S 'LL don'\u017ft", "A_b__C snake_case, don't! (x)", "e\u0301 \u1100\u1161",
+        "tabs\tand\r\nlines\rend\u2028x\u2029y"]
+    rows = [t for t in special + texts() if ftfy.fix_text(t) == ftfy.fix_text(t, fix_encoding=False)]
+    with open(folder / "goldens.jsonl", "w", encoding="utf-8") as out:
+        for text in rows:
+            row = {"text": text, **{kind: get_clean_fn(kind)(text) for kind in ("whitespace", "lower", "canonicalize")}}
+            for context in CONTEXTS:
+                whole = [vocabulary[START]] + tokenizer.encode(text)
+                row[f"ids{context}"] = whole[:context - 1] + [vocabulary[END]]
+                padded = tokenizer(text, context)[0].tolist()
+                assert padded == row[f"ids{context}"] + [0] * (context - len(row[f"ids{context}"]))
+            out.write(json.dumps(row) + "\n")
+    print(folder.name, len(rows), "texts,", len(special) + len(texts()) - len(rows), "left out")
+
+
 def published():
     """The golden ids known for CLIP's own vocabulary, by transformers' class over open_clip's copy of its merges."""
     import gzip
@@ -244,5 +282,6 @@ if __name__ == "__main__":
     siglip()
     siglip2()
     siglip2_spm()
+    openclip()
     if arguments.published:
         published()

@@ -1,6 +1,6 @@
 // encode_cli MODEL image|text INPUT OUTPUT [THREADS [PAD]]: one tower of a model directory on raw
 // numbers.
-//   image  INPUT is float32 [batch, 3, size, size]
+//   image  INPUT is float32: for each picture its width and height, then [3, height, width]
 //   text   INPUT is int32: for each text its length, then its ids
 // OUTPUT becomes float32 [batch, projection], not normalised. Little-endian, no headers.
 #include <cstdio>
@@ -48,10 +48,19 @@ int Main(int argc, char** argv) {
     const auto image = LoadImageTower(*config, **weights, &pool);
     if (!image.ok()) return Fail(image.status());
     const auto pixels = ReadNumbers<float>(argv[3]);
-    const std::int64_t picture = 3 * config->vision.image_size * config->vision.image_size;
-    const std::int64_t batch = static_cast<std::int64_t>(pixels.size()) / picture;
-    out.resize(static_cast<std::size_t>(batch * config->projection));
-    image.value()->Encode(pixels.data(), batch, &workspace, out.data(), &pool);
+    std::vector<imaging::PictureView> pictures;
+    for (std::size_t i = 0; i + 2 < pixels.size();) {
+      const imaging::Size size{static_cast<std::int32_t>(pixels[i]),
+                               static_cast<std::int32_t>(pixels[i + 1])};
+      const std::size_t values = std::size_t{3} * size.width * size.height;
+      if (!image.value()->Takes(size) || i + 2 + values > pixels.size()) {
+        return Fail(Status::InvalidArgument(std::string(argv[3]) + ": a picture of a wrong size"));
+      }
+      pictures.push_back({&pixels[i + 2], size});
+      i += 2 + values;
+    }
+    out.resize(pictures.size() * static_cast<std::size_t>(config->projection));
+    image.value()->Encode(pictures, &workspace, out.data(), &pool);
   } else {
     const int pad = argc > 6 ? std::atoi(argv[6]) : static_cast<int>(config->text.pad_id);
     const auto text = LoadTextTower(*config, **weights, {.id = pad}, &pool);

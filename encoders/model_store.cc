@@ -125,9 +125,11 @@ Result<std::string> ResolveModel(const std::string& name_or_directory) {
                                  ? "no models are installed: add one with `espy model add`"
                                  : "there are: " + known));
   }
-  return Status::NotFound(name_or_directory +
-                          ": holds no config.json; give the directory of a CLIP or SigLIP model" +
-                          (known.empty() ? "" : ", or one of the names: " + known));
+  return Status::NotFound(
+      name_or_directory +
+      ": holds no config.json or open_clip_config.json; give the directory of a CLIP "
+      "or SigLIP model" +
+      (known.empty() ? "" : ", or one of the names: " + known));
 }
 
 std::vector<EncoderInfo> ListEncoders() {

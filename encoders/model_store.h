@@ -24,11 +24,11 @@ std::vector<std::string> ModelDirectories();
 Result<std::string> ResolveModel(const std::string& name_or_directory);
 
 // What config.json, the tokenizer's settings and the weight file's header say, in milliseconds: of
-// the weights no more is read than the header, logit_scale and logit_bias, and, with_space_id, 256
-// KiB.
+// the weights no more is read than the header, logit_scale and logit_bias (in OpenCLIP's layout
+// also what is put together anew, a few megabytes), and, with_space_id, 256 KiB of each file.
 //
-// space_id is the first 32 hex digits of the SHA-256 of: config.json, the preprocessor's file and
-// the tokenizer's files (name, length and bytes of each) and, for each file of the weights, its
+// space_id is the first 32 hex digits of the SHA-256 of: the configuration, the preprocessor's file
+// and the tokenizer's files (name, length and bytes of each) and, for each file of the weights, its
 // length, its header and 64 blocks of 4 KiB spread evenly over its tensors. Any training or
 // conversion step changes nearly every weight and so nearly every block: two files that agree in
 // all of these are taken for the same model, without reading the gigabytes between them.

@@ -1,4 +1,5 @@
-// A tokenizer's files -> LoadTokenizer -> Encode. The first byte chooses which files the rest is,
+// A tokenizer's files -> LoadTokenizer -> Encode, by transformers' rules and by open_clip's, whose
+// cleaning of texts is in this way looked at too. The first byte chooses which files the rest is,
 // with a NUL between them where they are texts; the last part is a text to encode beside a few
 // fixed ones.
 #include <cstddef>
@@ -77,6 +78,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   Require((*tokenizer)->pad_id() >= 0 && (*tokenizer)->pad_id() < (*tokenizer)->vocabulary());
+  constexpr TextCleaning kCleanings[] = {TextCleaning::kWhitespace, TextCleaning::kLower,
+                                         TextCleaning::kCanonicalize};
+  const auto open_clip = LoadTokenizer(
+      TokenizerDirectory{read, "fuzzed"},
+      TokenizerKind{
+          .family = family, .cleaning = kCleanings[data[0] / 16 % 3], .simple = data[0] >= 128});
+  Require(open_clip.ok());
+  RequireSound(**open_clip, rest.substr(0, 4096));
   RequireSound(**tokenizer, rest.substr(0, 4096));
   RequireSound(**tokenizer,
                "A photo of 2 dogs' toys \xe2\x80\x94 na\xc3\xafve <eos></s><|endoftext|> \xff\xfe");

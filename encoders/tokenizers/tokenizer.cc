@@ -48,7 +48,8 @@ Result<std::unique_ptr<Tokenizer>> LoadSiglip(const TokenizerDirectory& director
     if (file.model_type == "Unigram") {
       return Status::Unsupported(where +
                                  ": its model is of type Unigram, which is read from "
-                                 "spiece.model; add that file from the publisher");
+                                 "spiece.model; add that file from a SigLIP model of the same "
+                                 "vocabulary, such as google/siglip-base-patch16-224");
     }
     return Status::Unsupported(where + ": its model is of no type that models of type siglip use");
   }

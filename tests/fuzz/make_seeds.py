@@ -35,6 +35,16 @@ def safetensors():
         "flag": {"dtype": "BOOL", "shape": [], "data_offsets": [14, 15]}}, bytes(15)))
 
 
+    names = {"visual.proj": [2, 3], "text.text_projection": [3, 1], "transformer.resblocks.0.attn.in_proj_weight": [6, 1],
+             "module.visual.transformer.resblocks.0.attn.in_proj_bias": [3], "visual.trunk.attn_pool.q.weight": [1, 1],
+             "visual.trunk.attn_pool.kv.weight": [2, 1], "visual.trunk.blocks.0.attn.qkv.weight": [3, 2]}
+    header, at = {}, 0
+    for name, shape in names.items():
+        end = at + 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)
+        header[name], at = {"dtype": "F32", "shape": shape, "data_offsets": [at, end]}, end
+    write("safetensors", "openclip", file(header, bytes(at)))
+
+
 def weight_index():
     def shard(*names):
         header = {n: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i, n in enumerate(names)}

@@ -1,5 +1,6 @@
 // Models in open_clip's layout: the configuration, the names, the directory.
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
@@ -296,6 +297,20 @@ TEST_F(OpenClipDirectory, TransformersFilesBesideItCountFirst) {
   EXPECT_EQ(LayoutOf(temp_ / "both"), Layout::kTransformers);
   ESPY_ASSERT_OK(DescribeEncoder(temp_ / "both"));
   EXPECT_EQ(LayoutOf(temp_ / "tiny"), Layout::kOpenClip);
+}
+
+TEST_F(OpenClipDirectory, IsInstalledWithItsOwnFiles) {
+  ::setenv("XDG_DATA_HOME", (temp_ / "data").c_str(), 1);
+  const auto info = InstallModel(temp_ / "tiny", "mine");
+  ::unsetenv("XDG_DATA_HOME");
+  ESPY_ASSERT_OK(info);
+  for (const char* name : {"open_clip_config.json", "open_clip_model.safetensors", "vocab.json"}) {
+    EXPECT_TRUE(fs::exists(info->directory + "/" + name)) << name;
+  }
+  const auto original = DescribeEncoder(temp_ / "tiny");
+  ESPY_ASSERT_OK(original);
+  EXPECT_EQ(info->space_id, original->space_id);
+  EXPECT_EQ(info->weight_bytes, fs::file_size(temp_ / "tiny/open_clip_model.safetensors"));
 }
 
 TEST_F(OpenClipDirectory, SaysWhichFileIsMissing) {

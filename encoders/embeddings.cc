@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status_macros.h"
+#include "kernels/parallel.h"
 #include "kernels/patches.h"
 
 namespace espy::encoders {
@@ -51,11 +52,16 @@ void PatchEmbedding::Run(std::span<const imaging::PictureView> pictures, Workspa
   workspace->tokens.Reserve(batch * tokens() * width);
   workspace->normed.Reserve(rows * width);
   workspace->hidden.Reserve(rows * patch_.weight.inputs());
-  float* extracted = workspace->hidden.data();
-  for (const imaging::PictureView& picture : pictures) {
-    kernels::ExtractPatches(picture.values, 1, kChannels, config_.image_size, config_.patch_size,
-                            extracted, pool);
-    extracted += patches_ * patch_.weight.inputs();
+  const auto extract = [&](std::int64_t i, ThreadPool* threads) {
+    kernels::ExtractPatches(pictures[static_cast<std::size_t>(i)].values, 1, kChannels,
+                            config_.image_size, config_.patch_size,
+                            workspace->hidden.data() + i * patches_ * patch_.weight.inputs(),
+                            threads);
+  };
+  if (batch == 1) {
+    extract(0, pool);
+  } else {
+    kernels::ParallelFor(pool, batch, [&](std::int64_t i) { extract(i, nullptr); });
   }
   float* embedded = workspace->normed.data();
   Apply(patch_, workspace->hidden.data(), rows, kernels::Activation::kNone, nullptr, embedded,

@@ -1,6 +1,6 @@
 // How many pictures or texts a second a model's tower encodes, as JSON lines.
 //   encode MODEL [--tower image|text] [--batch 1,8] [--threads 1,2] [--seconds 1] [--rounds 3]
-//   [--tokens N] [--step]
+//   [--tokens N] [--precision fp32|bf16|int8] [--step]
 // MODEL needs config.json and model.safetensors only: pictures are noise, texts are ids (N of them,
 // the context's length by default). With --step each round waits for a line on the standard input,
 // so that a script can take rounds in turn with a peer's. One line a round and setting: the rate,
@@ -43,6 +43,7 @@ struct Settings {
   double seconds = 1;
   int rounds = 3;
   int tokens = 0;
+  kernels::Precision precision = kernels::Precision::kFloat32;
   bool step = false;
 };
 
@@ -51,6 +52,14 @@ std::vector<int> Numbers(const std::string& text) {
   std::stringstream stream(text);
   for (std::string part; std::getline(stream, part, ',');) numbers.push_back(std::stoi(part));
   return numbers;
+}
+
+bool ParsePrecision(const std::string& name, kernels::Precision* precision) {
+  for (int i = 0; i < kernels::kPrecisions; ++i) {
+    *precision = static_cast<kernels::Precision>(i);
+    if (name == kernels::PrecisionName(*precision)) return true;
+  }
+  return false;
 }
 
 bool Parse(int argc, char** argv, Settings* settings) {
@@ -78,7 +87,9 @@ bool Parse(int argc, char** argv, Settings* settings) {
       settings->rounds = std::stoi(value);
     else if (flag == "--tokens")
       settings->tokens = std::stoi(value);
-    else
+    else if (flag == "--precision") {
+      if (!ParsePrecision(value, &settings->precision)) return false;
+    } else
       return false;
   }
   return !settings->model.empty();
@@ -91,11 +102,11 @@ class Subject {
     ThreadPool pool(CoreCount());
     Status status;
     if (text_side_) {
-      auto loaded = LoadTextTower(config, weights, Padding{}, &pool);
+      auto loaded = LoadTextTower(config, weights, Padding{}, {&pool, settings.precision});
       status = loaded.status();
       if (loaded.ok()) text_ = std::move(loaded).value();
     } else {
-      auto loaded = LoadImageTower(config, weights, &pool);
+      auto loaded = LoadImageTower(config, weights, {&pool, settings.precision});
       status = loaded.status();
       if (loaded.ok()) image_ = std::move(loaded).value();
     }
@@ -149,7 +160,7 @@ int Main(int argc, char** argv) {
   if (!Parse(argc, argv, &settings)) {
     std::fprintf(stderr,
                  "usage: encode MODEL [--tower image|text] [--batch 1,8] [--threads 1,2] "
-                 "[--seconds 1] [--rounds 3] [--tokens N] [--step]\n");
+                 "[--seconds 1] [--rounds 3] [--tokens N] [--precision fp32|bf16|int8] [--step]\n");
     return 2;
   }
   const auto config = ReadModelConfig(settings.model);
@@ -186,12 +197,14 @@ int Main(int argc, char** argv) {
         rusage usage{};
         getrusage(RUSAGE_SELF, &usage);
         std::printf(
-            "{\"bench\":\"encode\",\"engine\":\"espy\",\"cpu\":\"%s\",\"tower\":\"%s\",\"batch\":%"
+            "{\"bench\":\"encode\",\"engine\":\"espy\",\"cpu\":\"%s\",\"tower\":\"%s\","
+            "\"precision\":\"%s\",\"batch\":%"
             "d,"
             "\"threads\":%d,\"round\":%d,\"per_s\":%.3f,\"per_cpu_s\":%.3f,\"call_s_p50\":%.6f,"
             "\"load_s\":%.3f,"
             "\"peak_mb\":%ld}\n",
-            CpuDescription().c_str(), settings.tower.c_str(), batch, threads, round,
+            CpuDescription().c_str(), settings.tower.c_str(),
+            kernels::PrecisionName(settings.precision).data(), batch, threads, round,
             static_cast<double>(calls.size()) * batch / spent,
             static_cast<double>(calls.size()) * batch / cpu, calls[calls.size() / 2], load_s,
             usage.ru_maxrss / 1024);

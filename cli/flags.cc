@@ -48,6 +48,26 @@ CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string&
   return OneOf(option, choices);
 }
 
+CLI::Option* AddPrecision(CLI::App* app, Precision* target) {
+  static constexpr Precision kAll[] = {Precision::kAuto, Precision::kFloat32, Precision::kBfloat16,
+                                       Precision::kInt8};
+  std::vector<std::string> names;
+  for (const Precision precision : kAll) names.emplace_back(PrecisionName(precision));
+  const auto take = [target](const std::string& name) {
+    for (const Precision precision : kAll) {
+      if (name == PrecisionName(precision)) *target = precision;
+    }
+  };
+  CLI::Option* option =
+      app->add_option_function<std::string>(
+             "--precision", take,
+             "numbers that the model multiplies in (auto: the fastest here of full accuracy)")
+          ->type_name("NUMBERS")
+          ->envname(EnvironmentName("--precision"))
+          ->take_last();
+  return OneOf(option, names);
+}
+
 CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
                       std::vector<std::string>* target, const std::string& description) {
   const auto take = [target](const std::vector<std::string>& values) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "espy/precision.h"
+
 namespace CLI {
 class App;
 class Option;
@@ -30,6 +32,9 @@ CLI::Option* AddInteger(CLI::App* app, const std::string& names, std::int64_t* t
                         std::int64_t lowest, std::int64_t highest, const std::string& description);
 CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, double lowest,
                        double highest, const std::string& description);
+
+// --precision.
+CLI::Option* AddPrecision(CLI::App* app, Precision* target);
 
 // Arguments without a flag. A required one must be given at least once.
 enum class Need { kOptional, kRequired };

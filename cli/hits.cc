@@ -78,6 +78,7 @@ void AddHitFlags(CLI::App* verb, HitFlags* flags) {
   AddText(verb, "--html", "FILE", &flags->html,
           "also write a contact sheet: one page, pictures inside");
   AddSwitch(verb, "--show", &flags->show, "show the pictures in the terminal");
+  AddPrecision(verb, &flags->precision);
 }
 
 Status CheckHitFlags(const Session& session, const HitFlags& flags) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/session.h"
+#include "espy/precision.h"
 #include "espy/query.h"
 
 namespace espy::cli {
@@ -21,6 +22,7 @@ struct HitFlags {
   bool nul = false;
   bool show = false;
   std::string html;
+  Precision precision = Precision::kAuto;
 };
 
 void AddHitFlags(CLI::App* verb, HitFlags* flags);

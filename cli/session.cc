@@ -19,11 +19,13 @@ Result<std::string> FindSessionLibrary(const Session& session) {
   return FindLibrary(".");
 }
 
-Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access) {
+Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
+                                                    Precision precision) {
   Result<std::string> path = FindSessionLibrary(session);
   if (!path.ok()) return path.status();
   OpenOptions options;
   options.read_only = access == Access::kRead;
+  options.precision = precision;
   return Library::Open(*path, options);
 }
 

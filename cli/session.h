@@ -47,7 +47,8 @@ enum class Access { kRead, kWrite };
 // The directory that the session means: -L, $ESPY_LIBRARY, or the nearest .espy from the current
 // folder upward.
 Result<std::string> FindSessionLibrary(const Session& session);
-Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access);
+Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
+                                                    Precision precision = Precision::kAuto);
 
 }  // namespace espy::cli
 

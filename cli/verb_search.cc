@@ -19,7 +19,8 @@ Outcome Search(Session* session, const SearchFlags& flags) {
   if (Status status = CheckHitFlags(*session, flags.hits); !status.ok()) return status;
   const Result<Query> query = ParseQuery(flags.words);
   if (!query.ok()) return query.status();
-  Result<std::unique_ptr<Library>> library = OpenSessionLibrary(*session, Access::kRead);
+  Result<std::unique_ptr<Library>> library =
+      OpenSessionLibrary(*session, Access::kRead, flags.hits.precision);
   if (!library.ok()) return library.status();
   std::string title;
   for (const std::string& word : flags.words) title += (title.empty() ? "" : " ") + word;

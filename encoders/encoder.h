@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "espy/precision.h"
 #include "espy/status.h"
 #include "imaging/preprocess.h"
 
@@ -18,6 +19,7 @@ struct EncoderOptions {
   // thread).
   bool load_image = false;
   bool load_text = false;
+  Precision precision = Precision::kAuto;
 };
 
 // What is known of a model without loading its weights.
@@ -48,6 +50,9 @@ class Encoder {
   virtual ~Encoder() = default;
 
   virtual const EncoderInfo& info() const = 0;
+
+  // What the towers multiply in: as asked for, and what kAuto means on this CPU.
+  virtual Precision precision() const = 0;
 
   // pictures: as Preprocess makes them by info().preprocess, with a NaFlex model each of its own
   // size; InvalidArgument for a size that the model does not take. out: [pictures, dimension] FP32,

@@ -16,27 +16,28 @@ void ImageTower::Encode(const float* pixels, std::int64_t batch, Workspace* work
 }
 
 Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
-                                                   const Safetensors& weights, ThreadPool* pool) {
+                                                   const Safetensors& weights,
+                                                   const TowerOptions& options) {
   switch (config.family) {
     case Family::kClip:
-      return LoadClipImageTower(config, weights, pool);
+      return LoadClipImageTower(config, weights, options);
     case Family::kSiglip:
-      return LoadSiglipImageTower(config, weights, pool);
+      return LoadSiglipImageTower(config, weights, options);
     case Family::kSiglip2:
-      return LoadSiglip2ImageTower(config, weights, pool);
+      return LoadSiglip2ImageTower(config, weights, options);
   }
   return Status::Unsupported("this build has no image tower of the model's family");
 }
 
 Result<std::unique_ptr<TextTower>> LoadTextTower(const ModelConfig& config,
                                                  const Safetensors& weights, Padding padding,
-                                                 ThreadPool* pool) {
+                                                 const TowerOptions& options) {
   switch (config.family) {
     case Family::kClip:
-      return LoadClipTextTower(config, weights, pool);
+      return LoadClipTextTower(config, weights, options);
     case Family::kSiglip:
     case Family::kSiglip2:
-      return LoadSiglipTextTower(config, weights, padding, pool);
+      return LoadSiglipTextTower(config, weights, padding, options);
   }
   return Status::Unsupported("this build has no text tower of the model's family");
 }

@@ -54,10 +54,11 @@ struct Padding {
 // texts need them. Every other tensor is copied into the kernels' layout once. `pad_id` fills texts
 // up to the context where the family needs that.
 Result<std::unique_ptr<ImageTower>> LoadImageTower(const ModelConfig& config,
-                                                   const Safetensors& weights, ThreadPool* pool);
+                                                   const Safetensors& weights,
+                                                   const TowerOptions& options);
 Result<std::unique_ptr<TextTower>> LoadTextTower(const ModelConfig& config,
                                                  const Safetensors& weights, Padding padding,
-                                                 ThreadPool* pool);
+                                                 const TowerOptions& options);
 
 }  // namespace espy::encoders
 

@@ -45,7 +45,8 @@ void Apply(const Norm& norm, float eps, const float* x, std::int64_t rows, float
                      pool);
 }
 
-Result<Transformer> Transformer::Load(const Weights& weights, const TowerConfig& config) {
+Result<Transformer> Transformer::Load(const Weights& tower, const TowerConfig& config) {
+  const Weights weights = tower.ForLayers();
   Transformer transformer;
   transformer.config_ = config;
   for (std::int64_t i = 0; i < config.layers; ++i) {

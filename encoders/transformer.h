@@ -1,6 +1,6 @@
 // The pre-norm transformer that the towers of every family share (Dosovitskiy et al. 2020; the text
 // side of Radford et al. 2021): x += attention(norm1(x)), then x += fc2(act(fc1(norm2(x)))), layer
-// after layer, in FP32.
+// after layer. The products are in the precision of their weights, all between them in FP32.
 #ifndef ESPY_ENCODERS_TRANSFORMER_H_
 #define ESPY_ENCODERS_TRANSFORMER_H_
 
@@ -36,8 +36,8 @@ void Apply(const Norm& norm, float eps, const float* x, std::int64_t rows, float
 
 class Transformer {
  public:
-  // Reads encoder.layers.N.* of `weights`.
-  static Result<Transformer> Load(const Weights& weights, const TowerConfig& config);
+  // Reads encoder.layers.N.* of `tower`.
+  static Result<Transformer> Load(const Weights& tower, const TowerConfig& config);
 
   // Sequence s is the rows [offsets[s], offsets[s + 1]) of workspace->tokens, which are replaced by
   // the last layer's output. No row depends on another sequence.

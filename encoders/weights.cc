@@ -27,6 +27,18 @@ bool EndsWith(std::string_view text, std::string_view end) {
 
 }  // namespace
 
+kernels::Precision Weights::precision() const {
+  const bool whole_numbers = options_.precision == kernels::Precision::kInt8;
+  return whole_numbers && !in_layers_ ? kernels::Precision::kBfloat16 : options_.precision;
+}
+
+kernels::PackedMatrix Weights::Pack(const StoredTensor& stored, std::int64_t outputs,
+                                    std::int64_t inputs) const {
+  kernels::PackedMatrix matrix(outputs, inputs, precision());
+  matrix.SetRows(0, outputs, stored.data, stored.type, pool());
+  return matrix;
+}
+
 const TensorView* Weights::Lookup(std::string_view name) const {
   const std::string full = tower_.empty() ? std::string(name) : tower_ + "." + std::string(name);
   if (const TensorView* tensor = file_->Find(full)) return tensor;
@@ -95,9 +107,8 @@ Result<Norm> Weights::ReadNorm(std::string_view name, std::int64_t width) const 
 Result<Linear> Weights::ReadLinear(std::string_view name, std::int64_t outputs, std::int64_t inputs,
                                    bool with_bias) const {
   const std::string base(name);
-  Linear linear{.weight = kernels::PackedMatrix(outputs, inputs), .bias = {}};
   ESPY_ASSIGN_OR_RETURN(const StoredTensor weight, Find(base + ".weight", {outputs, inputs}));
-  linear.weight.SetRows(0, outputs, weight.data, weight.type, pool_);
+  Linear linear{.weight = Pack(weight, outputs, inputs), .bias = {}};
   if (with_bias) {
     ESPY_ASSIGN_OR_RETURN(linear.bias, Vector(base + ".bias", {outputs}));
   }
@@ -107,12 +118,13 @@ Result<Linear> Weights::ReadLinear(std::string_view name, std::int64_t outputs, 
 Result<Linear> Weights::ReadFused(std::initializer_list<std::string> names,
                                   std::int64_t outputs_each, std::int64_t inputs) const {
   const auto parts = static_cast<std::int64_t>(names.size());
-  Linear fused{.weight = kernels::PackedMatrix(parts * outputs_each, inputs), .bias = {}};
+  Linear fused{.weight = kernels::PackedMatrix(parts * outputs_each, inputs, precision()),
+               .bias = {}};
   std::int64_t row = 0;
   for (const std::string& name : names) {
     ESPY_ASSIGN_OR_RETURN(const StoredTensor weight,
                           Find(name + ".weight", {outputs_each, inputs}));
-    fused.weight.SetRows(row, outputs_each, weight.data, weight.type, pool_);
+    fused.weight.SetRows(row, outputs_each, weight.data, weight.type, pool());
     ESPY_ASSIGN_OR_RETURN(const std::vector<float> bias, Vector(name + ".bias", {outputs_each}));
     fused.bias.insert(fused.bias.end(), bias.begin(), bias.end());
     row += outputs_each;

@@ -1,4 +1,5 @@
-// Tensors of one tower, found by the names that publishers give them, checked, and turned to FP32.
+// Tensors of one tower, found by the names that publishers give them, checked, and turned to FP32
+// or packed for the kernels.
 #ifndef ESPY_ENCODERS_WEIGHTS_H_
 #define ESPY_ENCODERS_WEIGHTS_H_
 
@@ -33,7 +34,21 @@ struct Norm {
   std::vector<float> bias;
 };
 
-// Reads from `file`, which must outlive it, on `pool` where that helps (may be null). `tower` is
+// How a tower is loaded.
+struct TowerOptions {
+  TowerOptions(ThreadPool* threads,  // NOLINT(google-explicit-constructor)
+               kernels::Precision numbers = kernels::Precision::kFloat32)
+      : pool(threads), precision(numbers) {}
+
+  ThreadPool* pool;  // used where it helps; may be null
+  // Of the products' weights and, where the CPU multiplies them so, activations. In INT8 only the
+  // layers' products are in 8 bits: the few that lie before and after them (patches, pooling head,
+  // projection) are BF16, for their share of the work is small and their errors reach the vector
+  // undamped.
+  kernels::Precision precision;
+};
+
+// Reads from `file`, which must outlive it, as `options` say. `tower` is
 // "vision_model" or "text_model"; a tensor NAME of it is looked for as TOWER.NAME, under any
 // further prefix ("model.TOWER.NAME"), and bare, as files of a single tower have it. Other tensors
 // of the file (position_ids, the other tower) are not looked at.
@@ -43,15 +58,24 @@ struct Norm {
 // FP32, FP16 or BF16.
 class Weights {
  public:
-  Weights(const Safetensors* file, std::string tower, ThreadPool* pool)
-      : file_(file), tower_(std::move(tower)), pool_(pool) {}
+  Weights(const Safetensors* file, std::string tower, const TowerOptions& options)
+      : file_(file), tower_(std::move(tower)), options_(options) {}
 
   // The same file outside of the tower ("visual_projection.weight").
-  Weights Outside() const { return {file_, "", pool_}; }
+  Weights Outside() const { return Named(""); }
+  // The same tensors, packed in the precision of the layers.
+  Weights ForLayers() const {
+    Weights layers = *this;
+    layers.in_layers_ = true;
+    return layers;
+  }
 
   // Dimensions of size 1 in front are ignored on both sides: [1, 1, 768] is [768].
   Result<StoredTensor> Find(std::string_view name, std::initializer_list<std::int64_t> shape) const;
 
+  // Rows of `stored` [outputs, inputs] in the precision that is due to them.
+  kernels::PackedMatrix Pack(const StoredTensor& stored, std::int64_t outputs,
+                             std::int64_t inputs) const;
   Result<std::vector<float>> Vector(std::string_view name,
                                     std::initializer_list<std::int64_t> shape) const;
   Result<Norm> ReadNorm(std::string_view name, std::int64_t width) const;
@@ -62,14 +86,21 @@ class Weights {
   Result<Linear> ReadFused(std::initializer_list<std::string> names, std::int64_t outputs_each,
                            std::int64_t inputs) const;
 
-  ThreadPool* pool() const { return pool_; }
+  ThreadPool* pool() const { return options_.pool; }
 
  private:
+  Weights Named(std::string tower) const {
+    Weights named = *this;
+    named.tower_ = std::move(tower);
+    return named;
+  }
   const TensorView* Lookup(std::string_view name) const;
+  kernels::Precision precision() const;
 
   const Safetensors* file_;
   std::string tower_;
-  ThreadPool* pool_;
+  TowerOptions options_;
+  bool in_layers_ = false;
 };
 
 }  // namespace espy::encoders

@@ -104,16 +104,17 @@ Status MeasureDecode(Measurer* measure, const imaging::PreprocessSpec& spec) {
 Status MeasureEncode(Measurer* measure, const encoders::Encoder& encoder) {
   const encoders::EncoderInfo& info = encoder.info();
   const imaging::PreprocessSpec& spec = info.preprocess;
+  const std::string numbers = ", " + std::string(PrecisionName(encoder.precision()));
   for (const std::int64_t batch : {1, 8}) {
     const std::vector<float> pixels(3ull * spec.width * spec.height * batch, 0.25f);
     std::vector<float> out(info.dimension * batch);
     ESPY_RETURN_IF_ERROR(
-        measure->Part("encode pictures, batch " + std::to_string(batch), batch,
+        measure->Part("encode pictures, batch " + std::to_string(batch) + numbers, batch,
                       [&] { return encoder.EncodeImages(pixels.data(), batch, out.data()); }));
   }
   const std::string text = "two red apples left of a dog on grass";
   std::vector<float> out(info.dimension);
-  return measure->Part("encode a phrase", 1, [&] {
+  return measure->Part("encode a phrase" + numbers, 1, [&] {
     return encoder.EncodeTexts({&text, 1}, out.data());
   });
 }
@@ -153,6 +154,7 @@ Result<std::vector<BenchPart>> RunBench(const BenchOptions& options, const Progr
       encoders::ResolveModel(options.model.empty() ? "espy-mini" : options.model));
   encoders::EncoderOptions encoder_options;
   encoder_options.threads = options.threads;
+  encoder_options.precision = options.precision;
   encoder_options.load_image = encoder_options.load_text = true;
   ESPY_ASSIGN_OR_RETURN(const auto encoder, encoders::Encoder::Load(directory, encoder_options));
   Measurer measure(options.seconds, progress, std::move(stop));

@@ -69,6 +69,7 @@ Result<const encoders::Encoder*> Library::Impl::EncoderFor(bool image, bool text
   ESPY_ASSIGN_OR_RETURN(const std::string directory, LocateModel(space));
   encoders::EncoderOptions encoder_options;
   encoder_options.threads = options.threads;
+  encoder_options.precision = options.precision;
   encoder_options.load_image = image;
   encoder_options.load_text = text;
   ESPY_ASSIGN_OR_RETURN(auto encoder, encoders::Encoder::Load(directory, encoder_options));

@@ -2,6 +2,7 @@
 """Full-size towers with random weights through transformers or open_clip and through Espy: least cosine, largest difference.
 
     python tools/parity_full.py --cli BUILD/tests/parity/encode_cli [--models clip-b32,clip-b16,...] [--items 4]
+        [--precision fp32,bf16,int8]
 
 Needs torch, transformers and safetensors, for the openclip-* models open_clip_torch and timm, and as much memory as the
 model twice. Each model is written to a temporary directory, run, and removed. One JSON line a tower; differences are of the
@@ -154,7 +155,7 @@ def agreement(ours, theirs):
     return dict(cosine=float(cosine.min()), difference=float((np.abs(ours - theirs).max(1) / norms).max()))
 
 
-def run(name, cli, items, threads):
+def run(name, cli, items, threads, precisions):
     torch.manual_seed(0)
     published = Published(name)
     with tempfile.TemporaryDirectory() as directory:
@@ -169,9 +170,12 @@ def run(name, cli, items, threads):
                 file.write(picture.numpy().astype("<f4").tobytes())
         (path / "text.in").write_bytes(np.concatenate([[len(i), *i] for i in texts]).astype("<i4").tobytes())
         for tower in ("image", "text"):
-            subprocess.run([cli, directory, tower, path / f"{tower}.in", path / "out", str(threads), str(pad)], check=True)
-            got = np.fromfile(path / "out", "<f4").reshape(want[tower].shape)
-            print(json.dumps(dict(model=name, tower=tower, items=items, **agreement(got, want[tower]))), flush=True)
+            for precision in precisions:
+                subprocess.run([cli, directory, tower, path / f"{tower}.in", path / "out", str(threads), str(pad), precision],
+                               check=True)
+                got = np.fromfile(path / "out", "<f4").reshape(want[tower].shape)
+                print(json.dumps(dict(model=name, tower=tower, items=items, precision=precision,
+                                      **agreement(got, want[tower]))), flush=True)
 
 
 def main():
@@ -180,9 +184,10 @@ def main():
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--items", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", default="fp32,bf16,int8")
     a = parser.parse_args()
     for name in a.models.split(","):
-        run(name, a.cli, a.items, a.threads)
+        run(name, a.cli, a.items, a.threads, a.precision.split(","))
 
 
 if __name__ == "__main__":

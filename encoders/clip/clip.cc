@@ -15,8 +15,9 @@ namespace {
 class ClipImageTower : public ImageTower {
  public:
   static Result<std::unique_ptr<ImageTower>> Load(const ModelConfig& config,
-                                                  const Safetensors& file, ThreadPool* pool) {
-    const Weights weights(&file, "vision_model", pool);
+                                                  const Safetensors& file,
+                                                  const TowerOptions& options) {
+    const Weights weights(&file, "vision_model", options);
     auto tower = std::make_unique<ClipImageTower>();
     tower->config_ = config.vision;
     const std::int64_t width = config.vision.width;
@@ -78,8 +79,8 @@ class ClipImageTower : public ImageTower {
 class ClipTextTower : public TextTower {
  public:
   static Result<std::unique_ptr<TextTower>> Load(const ModelConfig& config, const Safetensors& file,
-                                                 ThreadPool* pool) {
-    const Weights weights(&file, "text_model", pool);
+                                                 const TowerOptions& options) {
+    const Weights weights(&file, "text_model", options);
     auto tower = std::make_unique<ClipTextTower>();
     tower->config_ = config.text;
     const std::int64_t width = config.text.width;
@@ -142,13 +143,14 @@ std::int64_t ClipPooledPosition(std::span<const std::int32_t> ids, std::int64_t 
 
 Result<std::unique_ptr<ImageTower>> LoadClipImageTower(const ModelConfig& config,
                                                        const Safetensors& weights,
-                                                       ThreadPool* pool) {
-  return ClipImageTower::Load(config, weights, pool);
+                                                       const TowerOptions& options) {
+  return ClipImageTower::Load(config, weights, options);
 }
 
 Result<std::unique_ptr<TextTower>> LoadClipTextTower(const ModelConfig& config,
-                                                     const Safetensors& weights, ThreadPool* pool) {
-  return ClipTextTower::Load(config, weights, pool);
+                                                     const Safetensors& weights,
+                                                     const TowerOptions& options) {
+  return ClipTextTower::Load(config, weights, options);
 }
 
 }  // namespace espy::encoders

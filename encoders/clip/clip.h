@@ -12,9 +12,10 @@ namespace espy::encoders {
 
 Result<std::unique_ptr<ImageTower>> LoadClipImageTower(const ModelConfig& config,
                                                        const Safetensors& weights,
-                                                       ThreadPool* pool);
+                                                       const TowerOptions& options);
 Result<std::unique_ptr<TextTower>> LoadClipTextTower(const ModelConfig& config,
-                                                     const Safetensors& weights, ThreadPool* pool);
+                                                     const Safetensors& weights,
+                                                     const TowerOptions& options);
 
 // The position whose state stands for the text: that of the first `eos_id`; 0 when there is none.
 // Configurations written before transformers corrected them say eos_id 2, and mean the first of the

@@ -16,7 +16,7 @@ Result<AttentionPool> AttentionPool::Load(const Weights& weights, const VisionCo
                         weights.Find("head.attention.in_proj_weight", {3 * width, width}));
   ESPY_ASSIGN_OR_RETURN(const std::vector<float> in_bias,
                         weights.Vector("head.attention.in_proj_bias", {3 * width}));
-  kernels::PackedMatrix query(width, width);
+  kernels::PackedMatrix query(width, width);  // once: in FP32
   query.SetRows(0, width, in.data, in.type, weights.pool());
   pool.query_.resize(static_cast<std::size_t>(width));
   kernels::Matmul({.a = probe.data(),
@@ -29,8 +29,8 @@ Result<AttentionPool> AttentionPool::Load(const Weights& weights, const VisionCo
                   weights.pool());
   const std::size_t query_bytes =
       static_cast<std::size_t>(width * width) * kernels::ElementBytes(in.type);
-  pool.key_value_.weight = kernels::PackedMatrix(2 * width, width);
-  pool.key_value_.weight.SetRows(0, 2 * width, in.data + query_bytes, in.type, weights.pool());
+  pool.key_value_.weight =
+      weights.Pack({.data = in.data + query_bytes, .type = in.type}, 2 * width, width);
   pool.key_value_.bias.assign(in_bias.begin() + width, in_bias.end());
   ESPY_ASSIGN_OR_RETURN(pool.out_, weights.ReadLinear("head.attention.out_proj", width, width));
   ESPY_ASSIGN_OR_RETURN(pool.norm_, weights.ReadNorm("head.layernorm", width));

@@ -14,14 +14,15 @@ namespace {
 class SiglipImageTower : public ImageTower {
  public:
   static Result<std::unique_ptr<ImageTower>> Load(const ModelConfig& config,
-                                                  const Safetensors& file, ThreadPool* pool) {
+                                                  const Safetensors& file,
+                                                  const TowerOptions& options) {
     if (!config.vision.attention_pool) {
       return Status::Unsupported(
           file.path() +
           ": the model has no pooling head (config.json: vision_use_head is false), so it gives no "
           "vector for a picture; use a SigLIP model with a head");
     }
-    const Weights weights(&file, "vision_model", pool);
+    const Weights weights(&file, "vision_model", options);
     auto tower = std::make_unique<SiglipImageTower>();
     tower->config_ = config.vision;
     ESPY_ASSIGN_OR_RETURN(tower->embedding_, PatchEmbedding::Load(weights, config.vision,
@@ -71,8 +72,8 @@ class SiglipImageTower : public ImageTower {
 class SiglipTextTower : public TextTower {
  public:
   static Result<std::unique_ptr<TextTower>> Load(const ModelConfig& config, const Safetensors& file,
-                                                 Padding padding, ThreadPool* pool) {
-    const Weights weights(&file, "text_model", pool);
+                                                 Padding padding, const TowerOptions& options) {
+    const Weights weights(&file, "text_model", options);
     auto tower = std::make_unique<SiglipTextTower>();
     tower->config_ = config.text;
     tower->padding_ = padding;
@@ -131,14 +132,14 @@ class SiglipTextTower : public TextTower {
 
 Result<std::unique_ptr<ImageTower>> LoadSiglipImageTower(const ModelConfig& config,
                                                          const Safetensors& weights,
-                                                         ThreadPool* pool) {
-  return SiglipImageTower::Load(config, weights, pool);
+                                                         const TowerOptions& options) {
+  return SiglipImageTower::Load(config, weights, options);
 }
 
 Result<std::unique_ptr<TextTower>> LoadSiglipTextTower(const ModelConfig& config,
                                                        const Safetensors& weights, Padding padding,
-                                                       ThreadPool* pool) {
-  return SiglipTextTower::Load(config, weights, padding, pool);
+                                                       const TowerOptions& options) {
+  return SiglipTextTower::Load(config, weights, padding, options);
 }
 
 }  // namespace espy::encoders

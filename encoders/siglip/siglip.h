@@ -14,10 +14,10 @@ namespace espy::encoders {
 // either.
 Result<std::unique_ptr<ImageTower>> LoadSiglipImageTower(const ModelConfig& config,
                                                          const Safetensors& weights,
-                                                         ThreadPool* pool);
+                                                         const TowerOptions& options);
 Result<std::unique_ptr<TextTower>> LoadSiglipTextTower(const ModelConfig& config,
                                                        const Safetensors& weights, Padding padding,
-                                                       ThreadPool* pool);
+                                                       const TowerOptions& options);
 
 }  // namespace espy::encoders
 

@@ -35,8 +35,9 @@ void FlattenPatches(const imaging::PictureView& picture, std::int64_t patch, flo
 class Siglip2ImageTower : public ImageTower {
  public:
   static Result<std::unique_ptr<ImageTower>> Load(const ModelConfig& config,
-                                                  const Safetensors& file, ThreadPool* pool) {
-    const Weights weights(&file, "vision_model", pool);
+                                                  const Safetensors& file,
+                                                  const TowerOptions& options) {
+    const Weights weights(&file, "vision_model", options);
     auto tower = std::make_unique<Siglip2ImageTower>();
     tower->config_ = config.vision;
     const std::int64_t width = config.vision.width, patch = config.vision.patch_size;
@@ -126,8 +127,8 @@ class Siglip2ImageTower : public ImageTower {
 
 Result<std::unique_ptr<ImageTower>> LoadSiglip2ImageTower(const ModelConfig& config,
                                                           const Safetensors& weights,
-                                                          ThreadPool* pool) {
-  return Siglip2ImageTower::Load(config, weights, pool);
+                                                          const TowerOptions& options) {
+  return Siglip2ImageTower::Load(config, weights, options);
 }
 
 }  // namespace espy::encoders

@@ -15,7 +15,7 @@ namespace espy::encoders {
 // vectors for more work.
 Result<std::unique_ptr<ImageTower>> LoadSiglip2ImageTower(const ModelConfig& config,
                                                           const Safetensors& weights,
-                                                          ThreadPool* pool);
+                                                          const TowerOptions& options);
 
 }  // namespace espy::encoders
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "espy/export.h"
+#include "espy/precision.h"
 #include "espy/progress.h"
 #include "espy/status.h"
 
@@ -42,6 +43,7 @@ ESPY_EXPORT Result<ModelDescription> AddModel(const std::string& directory,
 struct BenchOptions {
   std::string model;
   int threads = 0;
+  Precision precision = Precision::kAuto;
   double seconds = 2.0;  // spent on each part
 };
 struct BenchPart {

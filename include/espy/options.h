@@ -5,6 +5,7 @@
 #include <string>
 
 #include "espy/export.h"
+#include "espy/precision.h"
 #include "espy/status.h"
 
 namespace espy {
@@ -20,6 +21,7 @@ struct OpenOptions {
   std::string model;  // name or directory of the encoder; "" : the library's own, or espy-mini for
                       // a new one
   int threads = 0;    // of encoders and index; 0: one for each core
+  Precision precision = Precision::kAuto;  // of encoders
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open
   // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told

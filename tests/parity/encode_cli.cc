@@ -1,5 +1,5 @@
-// encode_cli MODEL image|text INPUT OUTPUT [THREADS [PAD]]: one tower of a model directory on raw
-// numbers.
+// encode_cli MODEL image|text INPUT OUTPUT [THREADS [PAD [PRECISION]]]: one tower of a model
+// directory on raw numbers.
 //   image  INPUT is float32: for each picture its width and height, then [3, height, width]
 //   text   INPUT is int32: for each text its length, then its ids
 // OUTPUT becomes float32 [batch, projection], not normalised. Little-endian, no headers.
@@ -33,7 +33,8 @@ int Fail(const Status& status) {
 
 int Main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "encode_cli MODEL image|text INPUT OUTPUT [THREADS [PAD]]\n");
+    std::fprintf(stderr,
+                 "encode_cli MODEL image|text INPUT OUTPUT [THREADS [PAD [fp32|bf16|int8]]]\n");
     return 2;
   }
   const std::string directory = argv[1], tower = argv[2];
@@ -42,10 +43,14 @@ int Main(int argc, char** argv) {
   if (!config.ok()) return Fail(config.status());
   const auto weights = OpenWeights(directory);
   if (!weights.ok()) return Fail(weights.status());
+  TowerOptions options(&pool);
+  for (const auto precision : {kernels::Precision::kBfloat16, kernels::Precision::kInt8}) {
+    if (argc > 7 && argv[7] == kernels::PrecisionName(precision)) options.precision = precision;
+  }
   Workspace workspace;
   std::vector<float> out;
   if (tower == "image") {
-    const auto image = LoadImageTower(*config, **weights, &pool);
+    const auto image = LoadImageTower(*config, **weights, options);
     if (!image.ok()) return Fail(image.status());
     const auto pixels = ReadNumbers<float>(argv[3]);
     std::vector<imaging::PictureView> pictures;
@@ -63,7 +68,7 @@ int Main(int argc, char** argv) {
     image.value()->Encode(pictures, &workspace, out.data(), &pool);
   } else {
     const int pad = argc > 6 ? std::atoi(argv[6]) : static_cast<int>(config->text.pad_id);
-    const auto text = LoadTextTower(*config, **weights, {.id = pad}, &pool);
+    const auto text = LoadTextTower(*config, **weights, {.id = pad}, options);
     if (!text.ok()) return Fail(text.status());
     const auto numbers = ReadNumbers<std::int32_t>(argv[3]);
     std::vector<std::vector<std::int32_t>> texts;

@@ -151,6 +151,17 @@ std::string Scientific(double number) {
 constexpr double kMinCosine = 0.99999;
 constexpr double kMaxDifference = 1e-4;
 
+// Random rows of a few dozen numbers average out little rounding, so that these models stand
+// farther from FP32 than any published one: the promise of espy/precision.h is checked at full size
+// by tools/parity_full.py and models/recipe/precision.py. Measured here, at worst: BF16 9.2e-5 of
+// cosine with FP32 activations, 5.7e-4 where the CPU multiplies BF16; INT8 3.3e-3.
+struct Floor {
+  kernels::Precision precision;
+  double cosine;
+};
+constexpr Floor kFloors[] = {{kernels::Precision::kBfloat16, 0.999},
+                             {kernels::Precision::kInt8, 0.995}};
+
 class Parity : public ::testing::TestWithParam<std::string> {
  protected:
   static const json& Golden() {
@@ -195,8 +206,42 @@ TEST_P(Parity, EmbeddingsAgreeWithTransformers) {
   RecordProperty("text_difference", Scientific(words.difference));
 }
 
-TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
+TEST_P(Parity, FewerBitsStayClose) {
   const json& golden = Golden();
+  const Model model(golden);
+  const auto config = ConfigOf(golden, model);
+  ESPY_ASSERT_OK(config);
+  const auto weights = OpenWeights(model.directory.path());
+  ESPY_ASSERT_OK(weights);
+  ThreadPool pool(2);
+  Workspace workspace;
+  const Pictures input(golden, config->vision, "pixels", 2);
+  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
+  const auto dimension = static_cast<std::size_t>(config->projection);
+  for (const Floor& floor : kFloors) {
+    const std::string name(kernels::PrecisionName(floor.precision));
+    SCOPED_TRACE(name);
+    const auto image = LoadImageTower(*config, **weights, {&pool, floor.precision});
+    ESPY_ASSERT_OK(image);
+    std::vector<float> out(input.views.size() * dimension);
+    image.value()->Encode(input.views, &workspace, out.data(), &pool);
+    const Agreement pictures = Compare(out, golden["images"]);
+    EXPECT_GE(pictures.cosine, floor.cosine);
+    EXPECT_GT(pictures.difference, 0);
+    RecordProperty(name + "_image_loss", Scientific(1 - pictures.cosine));
+
+    const auto text =
+        LoadTextTower(*config, **weights, PaddingOf(golden), {&pool, floor.precision});
+    ESPY_ASSERT_OK(text);
+    out.assign(ids.size() * dimension, 0.0f);
+    text.value()->Encode(ids, &workspace, out.data(), &pool);
+    const Agreement words = Compare(out, golden["text_embeddings"]);
+    EXPECT_GE(words.cosine, floor.cosine);
+    RecordProperty(name + "_text_loss", Scientific(1 - words.cosine));
+  }
+}
+
+void ExpectSameBitsAloneAndInAnyBatch(const json& golden, kernels::Precision precision) {
   const Model model(golden);
   const auto config = ConfigOf(golden, model);
   ESPY_ASSERT_OK(config);
@@ -206,7 +251,7 @@ TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
   Workspace workspace, other;
   const std::int64_t dimension = config->projection;
 
-  const auto image = LoadImageTower(*config, **weights, &two);
+  const auto image = LoadImageTower(*config, **weights, {&two, precision});
   ESPY_ASSERT_OK(image);
   const Pictures input(golden, config->vision, "other pixels", 5);
   const std::span<const imaging::PictureView> pictures(input.views);
@@ -219,7 +264,7 @@ TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
   }
   EXPECT_EQ(together, alone);
 
-  const auto text = LoadTextTower(*config, **weights, PaddingOf(golden), &two);
+  const auto text = LoadTextTower(*config, **weights, PaddingOf(golden), {&two, precision});
   ESPY_ASSERT_OK(text);
   const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
   together.assign(ids.size() * static_cast<std::size_t>(dimension), 0.0f);
@@ -230,6 +275,14 @@ TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
                          alone.data() + static_cast<std::int64_t>(i) * dimension, nullptr);
   }
   EXPECT_EQ(together, alone);
+}
+
+TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
+  for (int i = 0; i < kernels::kPrecisions; ++i) {
+    const auto precision = static_cast<kernels::Precision>(i);
+    SCOPED_TRACE(kernels::PrecisionName(precision));
+    ExpectSameBitsAloneAndInAnyBatch(Golden(), precision);
+  }
 }
 
 }  // namespace

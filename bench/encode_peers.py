@@ -2,12 +2,10 @@
 """Espy's towers beside PyTorch (transformers), ONNX Runtime and OpenVINO: the same random weights, in the same run.
 
     python bench/encode_peers.py --espy BUILD/bench/bench_encode [--model clip-b32] [--tower image] [--batch 1,8]
-                                 [--threads 1,2] [--rounds 5] [--seconds 1] [--engines espy,ort,openvino,torch]
+                                 [--precision fp32|bf16|int8] [--threads 1,2] [--rounds 5] [--seconds 1] [--engines espy,ort,openvino,torch]
 
-Each engine is a process of its own that waits for its turn; a round gives every engine the same seconds, one after the
-other, and the order changes from round to round, so that a machine that drifts or is shared drifts for all. Prints one
-JSON line an engine and setting: the median of the rounds, and the median of the ratios to ONNX Runtime round by round,
-of the rate by the clock (per_s) and by the processor time of all its threads (per_cpu_s), which other work on the machine
+Engines take turns (turns.py). Prints one JSON line an engine and setting: the median of the rounds, and the median of the
+ratios to ONNX Runtime round by round, of the rate by the clock (per_s) and by the processor time of all its threads (per_cpu_s), which other work on the machine
 disturbs less, and which counts threads that wait spinning.
 Needs torch, transformers, onnx, onnxruntime and openvino. --model may also be a directory with config.json and weights.
 """
@@ -16,11 +14,11 @@ import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+import turns
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -58,12 +56,16 @@ def inputs(config, tower, batch):
     return ids
 
 
-def export(directory, tower, path):
+def export(directory, tower, path, precision):
     import torch
     torch.set_grad_enabled(False)
     net, config = load(directory, tower)
     torch.onnx.export(net, (inputs(config, tower, 2),), path, input_names=["x"], output_names=["y"],
                       dynamic_axes={"x": {0: "b"}, "y": {0: "b"}}, opset_version=17, dynamo=False)
+    if precision == "int8":
+        import onnxruntime.quantization as quantization
+        quantization.quantize_dynamic(path, path, per_channel=True, weight_type=quantization.QuantType.QInt8,
+                                      op_types_to_quantize=["MatMul", "Gemm"])
 
 
 def serve(engine, directory, tower, onnx, batch, threads, seconds):
@@ -89,63 +91,22 @@ def serve(engine, directory, tower, onnx, batch, threads, seconds):
             "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
         request = compiled.create_infer_request()
         run = lambda value: request.infer({"x": value.numpy()})
-    run(x)
-    run(x)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start, cpu, calls = time.perf_counter(), time.process_time(), 0
-        while calls < 3 or time.perf_counter() - start < seconds:
-            run(x)
-            calls += 1
-        items = calls * batch
-        print(json.dumps(dict(per_s=items / (time.perf_counter() - start),
-                              per_cpu_s=items / (time.process_time() - cpu))), flush=True)
-
-
-class Peer:
-    def __init__(self, command, ready):
-        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
-        if ready and self.process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"{command} did not start")
-
-    def turn(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+    turns.serve(lambda: run(x), batch, seconds)
 
 
 def measure(a, directory, onnx, batch, threads):
     peers = {}
     for engine in a.engines.split(","):
         if engine == "espy":
-            peers[engine] = Peer([a.espy, directory, "--tower", a.tower, "--batch", batch, "--threads", threads,
-                                  "--rounds", a.rounds, "--seconds", a.seconds, "--step"], ready=False)
+            peers[engine] = turns.Peer([a.espy, directory, "--tower", a.tower, "--batch", batch, "--threads", threads,
+                                  "--rounds", a.rounds, "--seconds", a.seconds, "--precision", a.precision, "--step"], ready=False)
         else:
-            peers[engine] = Peer([sys.executable, __file__, "--serve", engine, "--model", directory, "--onnx", onnx,
+            peers[engine] = turns.Peer([sys.executable, __file__, "--serve", engine, "--model", directory, "--onnx", onnx,
                                   "--tower", a.tower, "--batch", batch, "--threads", threads, "--seconds", a.seconds],
                                  ready=True)
-    rates = {engine: [] for engine in peers}
-    order = list(peers)
-    for _ in range(a.rounds):
-        for engine in order:
-            rates[engine].append(peers[engine].turn())
-        order = order[1:] + order[:1]
-    for peer in peers.values():
-        peer.close()
-    for engine, turns in rates.items():
-        line = dict(bench="encode_peers", model=pathlib.Path(a.model).name, tower=a.tower, engine=engine, batch=batch,
-                    threads=threads)
-        for unit in ("per_s", "per_cpu_s"):
-            line[unit] = round(statistics.median(turn[unit] for turn in turns), 2)
-            if "ort" in rates:
-                line[unit + "_of_ort"] = round(statistics.median(
-                    turn[unit] / ort[unit] for turn, ort in zip(turns, rates["ort"])), 3)
-        print(json.dumps(line), flush=True)
+    for engine, rates in turns.measure(peers, a.rounds, "ort").items():
+        print(json.dumps(dict(bench="encode_peers", model=pathlib.Path(a.model).name, tower=a.tower,
+                              precision=a.precision, engine=engine, batch=batch, threads=threads, **rates)), flush=True)
 
 
 def main():
@@ -155,6 +116,7 @@ def main():
     parser.add_argument("--tower", default="image")
     parser.add_argument("--batch", default="1,8")
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--precision", default="fp32", help="of Espy; int8: of ONNX Runtime too (its dynamic quantisation, a scale an output)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--engines", default="espy,ort,openvino,torch")
@@ -173,7 +135,7 @@ def main():
         if not os.path.exists(onnx) and set(a.engines.split(",")) & {"ort", "openvino"}:
             # In a process of its own, so that its memory is given back.
             subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import encode_peers as e;"
-                            "e.export(*sys.argv[2:])", str(ROOT / "bench"), directory, a.tower, onnx], check=True,
+                            "e.export(*sys.argv[2:])", str(ROOT / "bench"), directory, a.tower, onnx, a.precision], check=True,
                            stderr=subprocess.DEVNULL)
         for threads in (int(t) for t in a.threads.split(",")):
             for batch in (int(b) for b in a.batch.split(",")):

@@ -47,10 +47,17 @@ void PackKeys(const float* x, std::int64_t stride, std::int64_t keys, std::int64
       const float* rows = x + (key + j) * stride;
       const std::int64_t present = keys - key - j;
       std::int64_t c = 0;
-      if (present >= V::kLanes) {
-        for (; c + V::kLanes <= dim; c += V::kLanes) {
-          V::Transpose(rows + c, stride, panels + c * width + j, width);
+      for (; c + V::kLanes <= dim && present > 0; c += V::kLanes) {
+        float* to = panels + c * width + j;
+        if (present >= V::kLanes) {
+          V::Transpose(rows + c, stride, to, width);
+          continue;
         }
+        float square[V::kLanes * V::kLanes] = {};
+        for (std::int64_t i = 0; i < present; ++i) {
+          V::Store(square + i * V::kLanes, V::Load(rows + i * stride + c));
+        }
+        V::Transpose(square, V::kLanes, to, width);
       }
       for (; c < dim; ++c) {
         for (int i = 0; i < V::kLanes; ++i) {
@@ -82,11 +89,12 @@ void PackValues(const float* x, std::int64_t stride, std::int64_t keys, std::int
   }
 }
 
-// scores[0..padded) of one query become weights e^(scale * score - max); those past `visible`
-// become 0. Returns by what the query's output so far is to be scaled.
+// scores[0..padded) of one query become weights e^(scale * (score - max)), computed as powers of 2;
+// those past `visible` become 0. `max` is that of the query's scores so far. Returns by what its
+// output so far is to be scaled.
 template <class V>
 inline float SoftmaxRow(float* scores, std::int64_t padded, std::int64_t visible, float scale,
-                        AttentionState* state) {
+                        float* max, AttentionState* state) {
   using F = typename V::F;
   std::int64_t full = 0;
   float largest = -__builtin_inff();
@@ -100,21 +108,24 @@ inline float SoftmaxRow(float* scores, std::int64_t padded, std::int64_t visible
   for (std::int64_t i = full; i < visible; ++i) {
     if (scores[i] > largest) largest = scores[i];
   }
-  const float new_max = scale * largest > state->max ? scale * largest : state->max;
-  const float factor = state->Raise(new_max);
-  const F minus_max = V::Set(-new_max);
+  if (largest < *max) largest = *max;
+  *max = largest;
+  const float factor = state->Raise(scale * largest);
+  // The largest score has the weight 1 exactly, however large it is.
+  constexpr float kLog2e = 1.44269504f;
+  const F minus_max = V::Set(-largest), to_binary = V::Set(scale * kLog2e);
   F sum = V::Set(0.0f);
   std::int64_t i = 0;
   for (; i < full; i += V::kLanes) {
-    const F weight = ExpVector<V>(V::Fma(V::Load(scores + i), V::Set(scale), minus_max));
+    const F weight = Exp2Vector<V>((V::Load(scores + i) + minus_max) * to_binary);
     V::Store(scores + i, weight);
     sum = sum + weight;
   }
   if (i < visible) {
-    const F weight = ExpVector<V>(V::Fma(V::Load(scores + i), V::Set(scale), minus_max));
-    V::Store(scores + i, V::Set(0.0f));
-    V::StoreFirst(scores + i, weight, visible - i);
-    sum = sum + V::Load(scores + i);
+    const F weight = Exp2Vector<V>((V::Load(scores + i) + minus_max) * to_binary);
+    const F kept = V::KeepFirst(weight, visible - i);
+    V::Store(scores + i, kept);
+    sum = sum + kept;
     i += V::kLanes;
   }
   for (; i < padded; i += V::kLanes) V::Store(scores + i, V::Set(0.0f));
@@ -143,6 +154,8 @@ void AttentionLoop(const AttentionHead& head) {
     const int tile_rows = static_cast<int>(rows);
     const std::int64_t last_key = head.causal ? query + rows : head.keys;
     AttentionState states[V::kTileRows];
+    float max[V::kTileRows];
+    for (float& score : max) score = -__builtin_inff();
     for (std::int64_t first = 0; first < last_key; first += kKeyBlock) {
       const std::int64_t keys = last_key - first < kKeyBlock ? last_key - first : kKeyBlock;
       // Scores of this block. A causal block may end inside a panel: the panel's other keys are
@@ -170,8 +183,8 @@ void AttentionLoop(const AttentionHead& head) {
           for (std::int64_t i = 0; i < padded; ++i) scores[r * scores_stride + i] = 0.0f;
           continue;
         }
-        const float factor =
-            SoftmaxRow<V>(scores + r * scores_stride, padded, visible, head.scale, &states[r]);
+        const float factor = SoftmaxRow<V>(scores + r * scores_stride, padded, visible, head.scale,
+                                           &max[r], &states[r]);
         if (first == 0 || factor == 1.0f) continue;
         for (std::int64_t c = 0; c < padded_dim; c += V::kLanes) {
           float* sum = sums + r * padded_dim + c;
@@ -201,10 +214,10 @@ void AttentionLoop(const AttentionHead& head) {
     for (std::int64_t r = 0; r < rows; ++r) {
       const F scale = V::Set(1.0f / states[r].sum);
       float* out = head.out + (query + r) * head.out_stride;
-      for (std::int64_t c = 0; c < dim; c += V::kLanes) {
-        const std::int64_t n = dim - c < V::kLanes ? dim - c : V::kLanes;
-        V::StoreFirst(out + c, V::Load(sums + r * padded_dim + c) * scale, n);
-      }
+      const float* sum = sums + r * padded_dim;
+      std::int64_t c = 0;
+      for (; c + V::kLanes <= dim; c += V::kLanes) V::Store(out + c, V::Load(sum + c) * scale);
+      if (c < dim) V::StoreFirst(out + c, V::Load(sum + c) * scale, dim - c);
     }
   }
 }

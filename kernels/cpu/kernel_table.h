@@ -91,6 +91,7 @@ struct KernelTable {
   float (*sum_of_squares)(const float* x, std::int64_t width);
   void (*activate)(Activation activation, std::int64_t n, float* values);
   void (*exp)(const float* in, std::int64_t n, float* out);
+  void (*exp2)(const float* in, std::int64_t n, float* out);  // of numbers <= 0
 };
 
 const KernelTable& BaselineKernels();

@@ -15,6 +15,7 @@ struct Avx2 {
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 6;  // 6 x 2 accumulators, 2 of B and 1 of A in 16 registers
   static constexpr int kTileVectors = 2;
+  static constexpr float kWholeMagic = 12582912.0f;
   using F = __m256;
   using I = __m256i;
 
@@ -31,6 +32,9 @@ struct Avx2 {
   ESPY_SIMD_INLINE void StoreFirst(float* p, F x, std::int64_t n) {
     _mm256_maskstore_ps(p, FirstLanes(n), x);
   }
+  ESPY_SIMD_INLINE F KeepFirst(F x, std::int64_t n) {
+    return _mm256_and_ps(x, _mm256_castsi256_ps(FirstLanes(n)));
+  }
   ESPY_SIMD_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   ESPY_SIMD_INLINE F Max(F a, F b) { return _mm256_max_ps(a, b); }
   ESPY_SIMD_INLINE F Min(F a, F b) { return _mm256_min_ps(a, b); }
@@ -41,6 +45,10 @@ struct Avx2 {
   ESPY_SIMD_INLINE F Pow2(F n) {
     const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+  }
+  ESPY_SIMD_INLINE F TimesPow2(F a, F whole) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(whole), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
   }
   ESPY_SIMD_INLINE F ZeroWhereLess(F x, F limit, F value) {
     return _mm256_andnot_ps(_mm256_cmp_ps(x, limit, _CMP_LT_OQ), value);

@@ -15,6 +15,7 @@ struct Avx512 {
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 12;  // 12 x 2 accumulators, 2 of B and some of A in 32 registers
   static constexpr int kTileVectors = 2;
+  static constexpr float kWholeMagic = 12582912.0f;
   using F = __m512;
   using I = __m512i;
 
@@ -30,6 +31,9 @@ struct Avx512 {
   ESPY_SIMD_INLINE void StoreFirst(float* p, F x, std::int64_t n) {
     _mm512_mask_storeu_ps(p, FirstLanes(n), x);
   }
+  ESPY_SIMD_INLINE F KeepFirst(F x, std::int64_t n) {
+    return _mm512_maskz_mov_ps(FirstLanes(n), x);
+  }
   ESPY_SIMD_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   ESPY_SIMD_INLINE F Max(F a, F b) { return _mm512_max_ps(a, b); }
   ESPY_SIMD_INLINE F Min(F a, F b) { return _mm512_min_ps(a, b); }
@@ -38,6 +42,10 @@ struct Avx512 {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   ESPY_SIMD_INLINE F Pow2(F n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
+  ESPY_SIMD_INLINE F TimesPow2(F a, F whole) {
+    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(whole), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent));
+  }
   ESPY_SIMD_INLINE F ZeroWhereLess(F x, F limit, F value) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), value);
   }

@@ -1,14 +1,22 @@
 // Four FP32 lanes that any compiler target has (SSE2 on x86-64, NEON on arm64), written in the
 // compiler's own vector types. The kernels are templates over such a type; this one also says what
 // each name means:
-//   kLanes, kTileRows, kTileVectors     lanes of F; rows and vectors of the matrix kernels'
-//   register tile Set, Load, Store                    broadcast; unaligned LoadFirst, StoreFirst
-//   lanes i < n only, 0 <= n <= kLanes; others read as 0, and are not touched Fma(a, b, c) a * b +
-//   c, rounded once where the CPU fuses (not here) Max, Min, Abs, Round                Round is to
-//   the nearest integer, |x| < 2^22 Pow2(n)                             2^n for whole n in [-126,
-//   127] ZeroWhereLess(x, limit, value)      0 where x < limit, else value WhereLess(x, limit,
-//   then, else)     by lane Sum, MaxLane                        over the lanes, in a fixed order
-//   Transpose                           of a kLanes x kLanes block
+//   kLanes                         lanes of F
+//   kTileRows, kTileVectors        rows and vectors of the matrix kernels' register tile
+//   Set, Load, Store               broadcast; unaligned
+//   LoadFirst, StoreFirst          lanes i < n only, 0 <= n <= kLanes; others read as 0, and are
+//   not
+//                                  touched; storing so is slow on some CPUs
+//   KeepFirst                      0 in the lanes that are not among the first n
+//   Fma(a, b, c)                   a * b + c, rounded once where the CPU fuses (not here)
+//   Max, Min, Abs, Round           Round is to the nearest integer, |x| < 2^22
+//   Pow2(n)                        2^n for whole n in [-126, 127]
+//   kWholeMagic                    1.5 * 2^23: x + kWholeMagic has no room for a fraction
+//   TimesPow2(a, whole)            a * 2^n for whole = n + kWholeMagic; a and the result are normal
+//   ZeroWhereLess(x, limit, value) 0 where x < limit, else value
+//   WhereLess(x, limit, then, else) by lane
+//   Sum, MaxLane                   over the lanes, in a fixed order
+//   Transpose                      of a kLanes x kLanes block
 #ifndef ESPY_KERNELS_CPU_SIMD_BASELINE_H_
 #define ESPY_KERNELS_CPU_SIMD_BASELINE_H_
 
@@ -22,6 +30,7 @@ struct Baseline {
   static constexpr int kTileRows =
       4;  // 4 x 2 accumulators and what multiplies them in 16 registers
   static constexpr int kTileVectors = 2;
+  static constexpr float kWholeMagic = 12582912.0f;
   typedef float F __attribute__((vector_size(16)));
   typedef std::int32_t I __attribute__((vector_size(16)));
 
@@ -40,15 +49,20 @@ struct Baseline {
   static void StoreFirst(float* p, F x, std::int64_t n) {
     for (int i = 0; i < n; ++i) p[i] = x[i];
   }
+  static F KeepFirst(F x, std::int64_t n) {
+    for (int i = 0; i < kLanes; ++i) x[i] = i < n ? x[i] : 0.0f;
+    return x;
+  }
   static F Fma(F a, F b, F c) { return a * b + c; }
   static F Max(F a, F b) { return a > b ? a : b; }
   static F Min(F a, F b) { return a < b ? a : b; }
   static F Abs(F a) { return Bits(Ints(a) & 0x7fffffff); }
   static F Round(F a) {
-    const F magic = Set(12582912.0f);  // 1.5 * 2^23: the addition leaves no room for a fraction
+    const F magic = Set(kWholeMagic);
     return (a + magic) - magic;
   }
   static F Pow2(F n) { return Bits((__builtin_convertvector(n, I) + 127) << 23); }
+  static F TimesPow2(F a, F whole) { return Bits(Ints(a) + (Ints(whole) << 23)); }
   static F ZeroWhereLess(F x, F limit, F value) { return x < limit ? Set(0) : value; }
   static F WhereLess(F x, F limit, F then, F otherwise) { return x < limit ? then : otherwise; }
   static float Sum(F a) { return (a[0] + a[2]) + (a[1] + a[3]); }

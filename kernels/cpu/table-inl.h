@@ -26,6 +26,13 @@ void ActivateLoop(Activation activation, std::int64_t n, float* values) {
 }
 
 template <class V>
+void Exp2Loop(const float* in, std::int64_t n, float* out) {
+  std::int64_t i = 0;
+  for (; i + V::kLanes <= n; i += V::kLanes) V::Store(out + i, Exp2Vector<V>(V::Load(in + i)));
+  if (i < n) V::StoreFirst(out + i, Exp2Vector<V>(V::LoadFirst(in + i, n - i)), n - i);
+}
+
+template <class V>
 void ExpLoop(const float* in, std::int64_t n, float* out) {
   std::int64_t i = 0;
   for (; i + V::kLanes <= n; i += V::kLanes) V::Store(out + i, ExpVector<V>(V::Load(in + i)));
@@ -82,7 +89,8 @@ constexpr KernelTable MakeTable(const char* name) {
           .layer_norm = LayerNormRow<V>,
           .sum_of_squares = SumOfSquaresRow<V>,
           .activate = ActivateLoop<V>,
-          .exp = ExpLoop<V>};
+          .exp = ExpLoop<V>,
+          .exp2 = Exp2Loop<V>};
 }
 
 }  // namespace espy::kernels::cpu

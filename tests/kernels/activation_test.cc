@@ -44,6 +44,20 @@ TEST_P(ActivationTable, ExpStaysWithinItsBound) {
   RecordProperty("largest_relative_error", std::to_string(worst));
 }
 
+TEST_P(ActivationTable, Exp2StaysWithinItsBound) {
+  const auto in = Sweep(-125.0f, 0.0f);
+  std::vector<float> out(in.size());
+  GetParam()->exp2(in.data(), static_cast<std::int64_t>(in.size()), out.data());
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const double exact = std::exp2(static_cast<double>(in[i]));
+    ASSERT_LE(std::abs(out[i] - exact), 3e-7 * exact) << "2^" << in[i];
+  }
+  const std::vector<float> beyond{-125.5f, -1e30f, -std::numeric_limits<float>::infinity(), 0.0f};
+  GetParam()->exp2(beyond.data(), static_cast<std::int64_t>(beyond.size()), out.data());
+  for (int i = 0; i < 3; ++i) EXPECT_LE(out[static_cast<std::size_t>(i)], 2.4e-38f);
+  EXPECT_EQ(out[3], 1.0f);
+}
+
 TEST_P(ActivationTable, ExpBeyondItsRangeIsZeroOrItsLargest) {
   const float infinity = std::numeric_limits<float>::infinity();
   const std::vector<float> in{-infinity, -1e30f,   -88.0f, -87.31f, 89.0f,

@@ -1,8 +1,11 @@
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/progress_meter.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "espy/model.h"
@@ -46,20 +49,63 @@ void PrintModel(Session* session, const ModelDescription& model) {
   session->out.Write(table.Format());
 }
 
-Outcome ListAll(Session* session) {
-  Table table({Table::Align::kLeft, Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight,
-               Table::Align::kLeft});
+struct ListFlags {
+  bool measure = false;
+  Precision precision = Precision::kAuto;
+};
+
+// A model that cannot be measured is named on stderr, and the others still are.
+Outcome ListAll(Session* session, const ListFlags& flags) {
+  std::vector<Table::Align> columns{Table::Align::kLeft, Table::Align::kLeft, Table::Align::kRight,
+                                    Table::Align::kRight};
+  if (flags.measure) columns.insert(columns.end(), 4, Table::Align::kRight);
+  columns.push_back(Table::Align::kLeft);
+  Table table(columns);
+  GracefulStop graceful("");
+  ProgressMeter meter(flags.measure && session->shows_progress());
+  int outcome = kDone;
   for (const ModelDescription& model : ListModels()) {
-    if (session->json) {
-      session->out.Line(ToLine(ModelToJson(model)));
-    } else {
-      table.Add({EscapeForTerminal(model.name), EscapeForTerminal(model.family),
-                 std::to_string(model.dimension) + " d", FormatBytes(model.bytes),
-                 EscapeForTerminal(model.directory)});
+    ModelCost cost;
+    if (flags.measure) {
+      BenchOptions options;
+      options.model = model.directory;
+      options.precision = flags.precision;
+      options.seconds = 1;
+      const Result<ModelCost> measured = MeasureModel(
+          options, [&meter](const Progress& p) { meter.Show(p); }, graceful.token());
+      meter.Clear();
+      if (!measured.ok()) {
+        if (measured.status().code() == StatusCode::kCancelled) return measured.status();
+        session->Say("espy: " + measured.status().message());
+        outcome = kNothing;
+        continue;
+      }
+      cost = *measured;
     }
+    const std::string precision(PrecisionName(cost.precision));
+    if (session->json) {
+      Json line = ModelToJson(model);
+      if (flags.measure) {
+        line["precision"] = precision;
+        line["memory"] = cost.memory;
+        line["ms_per_picture"] = cost.ms_per_picture;
+        line["ms_per_text"] = cost.ms_per_text;
+      }
+      session->out.Line(ToLine(line));
+      continue;
+    }
+    std::vector<std::string> row{EscapeForTerminal(model.name), EscapeForTerminal(model.family),
+                                 std::to_string(model.dimension) + " d", FormatBytes(model.bytes)};
+    if (flags.measure) {
+      row.insert(row.end(), {precision, FormatBytes(cost.memory) + " in use",
+                             FormatFixed(cost.ms_per_picture, 2) + " ms a picture",
+                             FormatFixed(cost.ms_per_text, 2) + " ms a text"});
+    }
+    row.push_back(EscapeForTerminal(model.directory));
+    table.Add(row);
   }
   session->out.Write(table.Format());
-  return kDone;
+  return outcome;
 }
 
 Outcome ShowModel(Session* session, const Result<ModelDescription>& model) {
@@ -82,17 +128,22 @@ struct ModelFlags {
 void AddModelVerbs(CLI::App* program, Session* session) {
   CLI::App* model = AddVerb(program, session, "model",
                             "the models that turn pictures and words into vectors", R"(Examples:
-  espy model list
+  espy model list --measure
   espy model info espy-mini
   espy model add ~/models/clip-vit-base-patch32
 
-A model is a directory as its publishers ship it: config.json, model.safetensors, preprocessor_config.json and the
-tokenizer's files. $ESPY_MODELS names more directories to look in, with colons between.
+A model is a directory as its publishers ship it: config.json, preprocessor_config.json, the tokenizer's files and
+model.safetensors (or its parts with model.safetensors.index.json); or open_clip_config.json with
+open_clip_model.safetensors. $ESPY_MODELS names more directories to look in, with colons between.
 )");
   RequireVerbBelow(model);
 
   CLI::App* list = AddVerb(model, session, "list", "the models that are installed", "");
-  Runs(list, session, [session] { return ListAll(session); });
+  auto list_flags = std::make_shared<ListFlags>();
+  AddSwitch(list, "--measure", &list_flags->measure,
+            "also what each costs on this computer: memory, time for a picture and for a text");
+  AddPrecision(list, &list_flags->precision);
+  Runs(list, session, [session, list_flags] { return ListAll(session, *list_flags); });
 
   auto flags = std::make_shared<ModelFlags>();
   CLI::App* info =

@@ -1,7 +1,9 @@
 // bench: the speed of this machine, part by part, with pictures and vectors made on the spot.
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <random>
+#include <string>
 
 #include "base/env.h"
 #include "base/half.h"
@@ -19,6 +21,7 @@ namespace espy {
 namespace {
 
 constexpr std::int64_t kSearchRows = 100'000;
+constexpr const char* kPhrase = "two red apples left of a dog on grass";
 
 // A picture with edges, gradients and some noise, so that its JPEG is about as dense as a
 // photograph's.
@@ -112,7 +115,7 @@ Status MeasureEncode(Measurer* measure, const encoders::Encoder& encoder) {
         measure->Part("encode pictures, batch " + std::to_string(batch) + numbers, batch,
                       [&] { return encoder.EncodeImages(pixels.data(), batch, out.data()); }));
   }
-  const std::string text = "two red apples left of a dog on grass";
+  const std::string text = kPhrase;
   std::vector<float> out(info.dimension);
   return measure->Part("encode a phrase" + numbers, 1, [&] {
     return encoder.EncodeTexts({&text, 1}, out.data());
@@ -142,10 +145,16 @@ Status MeasureSearch(Measurer* measure, std::int64_t dimension, int threads) {
                        [&] { return view->Search(row, params).status(); });
 }
 
-}  // namespace
+// Memory of this process that is no file's, as Linux counts it; 0 elsewhere.
+std::uint64_t PrivateBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("RssAnon:", 0) == 0) return std::stoull(line.substr(8)) * 1024;
+  }
+  return 0;
+}
 
-Result<std::vector<BenchPart>> RunBench(const BenchOptions& options, const ProgressFn& progress,
-                                        std::stop_token stop) {
+Result<std::unique_ptr<encoders::Encoder>> LoadEncoder(const BenchOptions& options) {
   if (!(options.seconds > 0) || options.seconds > 3600) {
     return Status::InvalidArgument("bench: --seconds must be above 0 and at most 3600");
   }
@@ -156,7 +165,41 @@ Result<std::vector<BenchPart>> RunBench(const BenchOptions& options, const Progr
   encoder_options.threads = options.threads;
   encoder_options.precision = options.precision;
   encoder_options.load_image = encoder_options.load_text = true;
-  ESPY_ASSIGN_OR_RETURN(const auto encoder, encoders::Encoder::Load(directory, encoder_options));
+  return encoders::Encoder::Load(directory, encoder_options);
+}
+
+}  // namespace
+
+Result<ModelCost> MeasureModel(const BenchOptions& options, const ProgressFn& progress,
+                               std::stop_token stop) {
+  const std::uint64_t before = PrivateBytes();
+  ESPY_ASSIGN_OR_RETURN(const auto encoder, LoadEncoder(options));
+  const encoders::EncoderInfo& info = encoder->info();
+  const std::int64_t batch = encoder->preferred_batch();
+  const std::vector<float> pixels(
+      std::size_t{3} * info.preprocess.width * info.preprocess.height * batch, 0.25f);
+  std::vector<float> out(info.dimension * batch);
+  const std::string text = kPhrase;
+  Measurer measure(options.seconds, progress, std::move(stop));
+  ESPY_RETURN_IF_ERROR(measure.Part(info.name + ": pictures", batch, [&] {
+    return encoder->EncodeImages(pixels.data(), batch, out.data());
+  }));
+  ESPY_RETURN_IF_ERROR(measure.Part(info.name + ": texts", 1, [&] {
+    return encoder->EncodeTexts({&text, 1}, out.data());
+  }));
+  const std::uint64_t after = PrivateBytes();
+  const std::vector<BenchPart> parts = measure.Take();
+  ModelCost cost;
+  cost.precision = encoder->precision();
+  cost.memory = after > before ? after - before : 0;
+  cost.ms_per_picture = 1000.0 / parts[0].per_second;
+  cost.ms_per_text = 1000.0 / parts[1].per_second;
+  return cost;
+}
+
+Result<std::vector<BenchPart>> RunBench(const BenchOptions& options, const ProgressFn& progress,
+                                        std::stop_token stop) {
+  ESPY_ASSIGN_OR_RETURN(const auto encoder, LoadEncoder(options));
   Measurer measure(options.seconds, progress, std::move(stop));
   ESPY_RETURN_IF_ERROR(MeasureDecode(&measure, encoder->info().preprocess));
   ESPY_RETURN_IF_ERROR(MeasureEncode(&measure, *encoder));

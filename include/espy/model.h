@@ -56,6 +56,18 @@ ESPY_EXPORT Result<std::vector<BenchPart>> RunBench(const BenchOptions& options,
                                                     const ProgressFn& progress = {},
                                                     std::stop_token stop = {});
 
+// What a model costs on this machine. options.model is its name or directory; `seconds` are spent
+// on pictures and on texts each.
+struct ModelCost {
+  Precision precision = Precision::kAuto;  // what was multiplied in; not kAuto
+  std::uint64_t memory = 0;                // bytes that this process holds more, both towers in use
+  double ms_per_picture = 0;               // in batches of the encoder's choice, decoding left out
+  double ms_per_text = 0;                  // a phrase of nine words, alone
+};
+ESPY_EXPORT Result<ModelCost> MeasureModel(const BenchOptions& options,
+                                           const ProgressFn& progress = {},
+                                           std::stop_token stop = {});
+
 // The program's version, "0.1.0", and a line on what the CPU and the build can do.
 ESPY_EXPORT std::string Version();
 ESPY_EXPORT std::string DeviceDescription();

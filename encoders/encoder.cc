@@ -52,8 +52,7 @@ class WorkspaceShelf {
   std::vector<std::unique_ptr<Workspace>> free_;  // guarded by mutex_
 };
 
-// BF16 is faster only where the CPU multiplies it. INT8 is faster everywhere, but not as close as
-// kAuto promises.
+// BF16 is faster only where the CPU multiplies it. INT8 is not as close as kAuto promises.
 Precision Chosen(Precision asked) {
   if (asked != Precision::kAuto) return asked;
   return CpuFeatures().avx512_bf16 ? Precision::kBfloat16 : Precision::kFloat32;

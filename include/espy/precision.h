@@ -11,8 +11,8 @@ namespace espy {
 enum class Precision {
   kAuto,      // the fastest on this CPU of those that keep 0.9999
   kFloat32,   // 0.99999
-  kBfloat16,  // 0.9999; in half of the memory
-  kInt8,      // 0.995; in a quarter of the memory, and the fastest on most CPUs
+  kBfloat16,  // 0.9999; layers in half of the memory
+  kInt8,      // 0.995; layers in a quarter of the memory
 };
 
 constexpr std::string_view PrecisionName(Precision precision) {

@@ -4,9 +4,8 @@
 //   kLanes                         lanes of F
 //   kTileRows, kTileVectors        rows and vectors of the matrix kernels' register tile
 //   Set, Load, Store               broadcast; unaligned
-//   LoadFirst, StoreFirst          lanes i < n only, 0 <= n <= kLanes; others read as 0, and are
-//   not
-//                                  touched; storing so is slow on some CPUs
+//   LoadFirst, StoreFirst          lanes i < n only, 0 <= n <= kLanes; others read as 0 and are
+//                                  not touched; storing so is slow on some CPUs
 //   KeepFirst                      0 in the lanes that are not among the first n
 //   Fma(a, b, c)                   a * b + c, rounded once where the CPU fuses (not here)
 //   Max, Min, Abs, Round           Round is to the nearest integer, |x| < 2^22

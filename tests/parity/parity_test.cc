@@ -228,7 +228,9 @@ TEST_P(Parity, FewerBitsStayClose) {
     const Agreement pictures = Compare(out, golden["images"]);
     EXPECT_GE(pictures.cosine, floor.cosine);
     // FP32 stays within 1e-12 here; BF16 weights of a BF16 file lose nothing.
-    if (floor.precision == kernels::Precision::kInt8) EXPECT_LT(pictures.cosine, 1 - 1e-8);
+    if (floor.precision == kernels::Precision::kInt8) {
+      EXPECT_LT(pictures.cosine, 1 - 1e-8);
+    }
     RecordProperty(name + "_image_loss", Scientific(1 - pictures.cosine));
 
     const auto text =

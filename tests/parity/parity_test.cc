@@ -227,7 +227,7 @@ TEST_P(Parity, FewerBitsStayClose) {
     image.value()->Encode(input.views, &workspace, out.data(), &pool);
     const Agreement pictures = Compare(out, golden["images"]);
     EXPECT_GE(pictures.cosine, floor.cosine);
-    // FP32 stays within 1e-12 here; BF16 weights of a BF16 file lose nothing.
+    // FP32 comes far closer than this; BF16 weights of a BF16 file lose nothing.
     if (floor.precision == kernels::Precision::kInt8) {
       EXPECT_LT(pictures.cosine, 1 - 1e-8);
     }

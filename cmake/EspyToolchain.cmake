@@ -4,24 +4,25 @@ if(ESPY_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${ESPY_CCACHE})
 endif()
 
-add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers)
+# nvcc has words of its own: EspyCuda.cmake.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Wno-missing-field-initializers>")
 # g++ 12 sees overlapping copies in "text" + string (GCC bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  add_compile_options(-Wno-restrict)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>")
 endif()
 if(ESPY_WERROR)
-  add_compile_options(-Werror)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>")
 endif()
 
 # Objects are for any x86-64 (or arm64): a kernel that wants more names its own instruction set, and is chosen at run time.
-add_compile_options(-fno-math-errno -ffp-contract=off)
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno;-ffp-contract=off>")
 
 if(ESPY_SANITIZE)
-  add_compile_options(-fsanitize=${ESPY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ESPY_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   add_link_options(-fsanitize=${ESPY_SANITIZE})
 endif()
 if(ESPY_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>")
 endif()
 
 find_program(ESPY_MOLD mold)

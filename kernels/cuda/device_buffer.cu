@@ -1,0 +1,44 @@
+#include "kernels/cuda/device_buffer.h"
+#include "kernels/cuda/launch.cuh"
+
+namespace espy::cuda {
+
+Result<DeviceInfo> FindDevice() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) {
+    return Status::NotFound(std::string("no GPU: ") + cudaGetErrorString(error));
+  }
+  if (count == 0) return Status::NotFound("no GPU: the driver lists none");
+  cudaDeviceProp properties{};
+  const cudaError_t read = cudaGetDeviceProperties(&properties, 0);
+  if (read != cudaSuccess) return OfCuda(read, "reading the GPU's properties");
+  return DeviceInfo{.name = properties.name,
+                    .capability = properties.major * 10 + properties.minor,
+                    .multiprocessors = properties.multiProcessorCount,
+                    .memory = properties.totalGlobalMem};
+}
+
+Result<DeviceBuffer> DeviceBuffer::Allocate(std::size_t bytes) {
+  DeviceBuffer buffer;
+  const cudaError_t error = cudaMalloc(&buffer.data_, bytes);
+  if (error != cudaSuccess) {
+    buffer.data_ = nullptr;
+    cudaGetLastError();  // an allocation that failed is no error of what follows
+    return OfCuda(error, std::to_string(bytes) + " bytes on the GPU");
+  }
+  buffer.bytes_ = bytes;
+  return Result<DeviceBuffer>(std::move(buffer));
+}
+
+DeviceBuffer::~DeviceBuffer() { cudaFree(data_); }
+
+Status DeviceBuffer::Upload(const void* from) {
+  return OfCuda(cudaMemcpy(data_, from, bytes_, cudaMemcpyHostToDevice), "copy to the GPU");
+}
+
+Status DeviceBuffer::Download(void* to) const {
+  return OfCuda(cudaMemcpy(to, data_, bytes_, cudaMemcpyDeviceToHost), "copy from the GPU");
+}
+
+}  // namespace espy::cuda

@@ -1,0 +1,2 @@
+// The kernels' own sources, compiled for fibers.
+#include "kernels/cuda/attention.cu"

@@ -6,7 +6,8 @@ set_property(CACHE ESPY_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(ESPY_CUDA_ARCHITECTURES "80-real;90a-real;100" CACHE STRING "GPU architectures, as CMAKE_CUDA_ARCHITECTURES")
 
 set(ESPY_HAS_CUDA OFF)
-if(NOT ESPY_CUDA STREQUAL "OFF")
+# Sanitizers are for the host's code: nothing is gained by building the kernels once more.
+if(ESPY_CUDA STREQUAL "ON" OR (ESPY_CUDA STREQUAL "AUTO" AND NOT ESPY_SANITIZE AND NOT ESPY_FUZZ))
   find_program(ESPY_NVCC nvcc HINTS ${CUDAToolkit_ROOT}/bin $ENV{CUDA_HOME}/bin /usr/local/cuda/bin)
   if(ESPY_NVCC)
     set(CMAKE_CUDA_COMPILER ${ESPY_NVCC})

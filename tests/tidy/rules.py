@@ -27,6 +27,7 @@ EXTERNAL = {
     "turbojpeg.h": {"imaging"},
     "lcms2.h": {"imaging"},
     "openssl/": {"base"},
+    "cuda_": {"kernels"},
     "dnnl": {"kernels"},
     "oneapi/dnnl/": {"kernels"},
     "omp.h": {"index", "kernels"},
@@ -42,7 +43,7 @@ EXTERNAL = {
 # Headers of the C library and the kernel that are not C++ standard headers.
 SYSTEM = ("arpa/", "cpuid.h", "dirent.h", "dlfcn.h", "emmintrin.h", "fcntl.h", "fts.h", "immintrin.h", "linux/",
           "malloc.h", "netdb.h", "netinet/", "nmmintrin.h", "poll.h", "pthread.h", "pwd.h", "sched.h", "signal.h",
-          "stdio.h", "stdlib.h", "string.h", "sys/", "termios.h", "time.h", "unistd.h", "x86intrin.h", "arm_neon.h")
+          "stdio.h", "stdlib.h", "string.h", "sys/", "termios.h", "time.h", "ucontext.h", "unistd.h", "x86intrin.h", "arm_neon.h")
 
 # A room, or a folder of its rank, that needs a README.md as soon as it holds a file.
 NEED_README = set(ROOMS) - {"include"} | {"include/espy", "models", "bench", "tests"}

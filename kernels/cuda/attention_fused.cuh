@@ -7,8 +7,8 @@
 // each tile with a barrier of its own; warps never wait for each other beyond that.
 //
 // While the K and V of a head fit there (on an H100 577 tokens of 64 and 729 of 72), they are
-// brought once and every warp takes query tile after query tile. Longer sequences pass through a ring of tiles, a
-// query tile to a warp.
+// brought once and every warp takes query tile after query tile. Longer sequences pass through a
+// ring of tiles, a query tile to a warp.
 //
 // A head dimension is read as stored: 72 contracts over 80 columns, of which the last 8 are zeros
 // that no memory holds. Rows are an odd number of 16-byte pieces apart, so that the eight rows of

@@ -12,8 +12,8 @@
 
 #include "kernels/cpu/reference.h"
 #include "kernels/cuda/attention.h"
-#include "kernels/cuda/device_buffer.h"
 #include "kernels/element.h"
+#include "tests/kernels/on_device.h"
 #ifdef ESPY_CUDA_EMULATED
 #include "kernels/cuda/emulation/fibers.h"
 #endif
@@ -66,13 +66,6 @@ std::vector<std::int32_t> Offsets(const std::vector<std::int32_t>& counts) {
   return offsets;
 }
 
-DeviceBuffer OnDevice(const void* data, std::size_t bytes) {
-  Result<DeviceBuffer> buffer = DeviceBuffer::Allocate(bytes);
-  EXPECT_TRUE(buffer.ok()) << buffer.status().message();
-  EXPECT_TRUE(buffer->Upload(data).ok());
-  return std::move(buffer).value();
-}
-
 struct Problem {
   Problem(const Shape& shape_in, ElementType type_in, unsigned seed)
       : shape(shape_in), type(type_in) {
@@ -114,13 +107,13 @@ struct Problem {
   }
 
   std::vector<std::uint16_t> Run(AttentionKernel kernel) const {
-    const DeviceBuffer dq = OnDevice(q.data(), q.size() * 2);
-    const DeviceBuffer dk = OnDevice(k.data(), k.size() * 2);
-    const DeviceBuffer dv = OnDevice(v.data(), v.size() * 2);
-    const DeviceBuffer dqo = OnDevice(query_offsets.data(), query_offsets.size() * 4);
-    const DeviceBuffer dko = OnDevice(key_offsets.data(), key_offsets.size() * 4);
+    const DeviceBuffer dq = OnDevice(q);
+    const DeviceBuffer dk = OnDevice(k);
+    const DeviceBuffer dv = OnDevice(v);
+    const DeviceBuffer dqo = OnDevice(query_offsets);
+    const DeviceBuffer dko = OnDevice(key_offsets);
     std::vector<std::uint16_t> out(q.size(), 0x7fff);  // NaN
-    const DeviceBuffer dout = OnDevice(out.data(), out.size() * 2);
+    const DeviceBuffer dout = OnDevice(out);
     const Status status =
         Attention({.type = type,
                    .sequences = static_cast<std::int32_t>(shape.queries.size()),
@@ -169,13 +162,7 @@ void ExpectClose(const Problem& problem, const std::vector<std::uint16_t>& out,
   EXPECT_LE(largest, Tolerance(problem.type)) << what << " " << Name(problem.shape);
 }
 
-class CudaAttentionTest : public testing::Test {
- protected:
-  void SetUp() override {
-    const Result<DeviceInfo> device = FindDevice();
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-  }
-};
+using CudaAttentionTest = CudaTest;
 
 // The tokens of ViT-B/32, B/16, L/14 and the heads of every family, and lengths beside each edge of
 // the tiling.

@@ -1,2 +1,3 @@
 // The kernels' own sources, compiled for fibers.
 #include "kernels/cuda/attention.cu"
+#include "kernels/cuda/norm.cu"

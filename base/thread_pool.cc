@@ -4,8 +4,35 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace espy {
+namespace {
+
+// How long a thread looks for what it waits for before it sleeps. A tower is a hundred short loops
+// one right after another, and a sleeping thread takes 20 to 50 microseconds to wake: as long as
+// many of the loops. Longer than that and sleeping would have cost less.
+constexpr std::chrono::microseconds kSpin{50};
+
+template <class Condition>
+void SpinUntil(const Condition& met) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (met()) return;
+#if defined(__x86_64__)
+      _mm_pause();
+#endif
+    }
+    std::this_thread::yield();  // to threads that have work, when there are more than cores
+  } while (std::chrono::steady_clock::now() < end);
+}
+
+}  // namespace
 
 int CoreCount() {
   cpu_set_t set;
@@ -19,7 +46,7 @@ struct ThreadPool::Loop {
   std::int64_t n;
   const std::function<void(std::int64_t)>* body;
   std::atomic<std::int64_t> next{0};
-  std::int64_t helpers = 0;  // workers inside; guarded by the pool's mutex
+  std::atomic<int> helpers{0};  // workers inside; changed under the pool's mutex alone
   std::condition_variable left;
 
   void Run() {
@@ -47,21 +74,31 @@ void ThreadPool::ParallelFor(std::int64_t n, const std::function<void(std::int64
     return;
   }
   Loop loop{.n = n, .body = &body, .next = 0, .helpers = 0, .left = {}};
+  bool wake = false;
   {
     std::lock_guard lock(mutex_);
     loops_.push_back(&loop);
+    ++posted_;
+    wake = sleeping_ > 0;
   }
-  wake_.notify_all();
+  if (wake) wake_.notify_all();
   loop.Run();
+  {
+    std::lock_guard lock(mutex_);
+    loops_.erase(std::remove(loops_.begin(), loops_.end(), &loop), loops_.end());
+  }
+  SpinUntil([&] { return loop.helpers == 0; });
+  // Under the mutex the last helper is known to be done with the loop, not only with its work.
   std::unique_lock lock(mutex_);
-  loops_.erase(std::remove(loops_.begin(), loops_.end(), &loop), loops_.end());
   loop.left.wait(lock, [&] { return loop.helpers == 0; });
 }
 
 void ThreadPool::Work() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    ++sleeping_;
     wake_.wait(lock, [this] { return stopping_ || !loops_.empty(); });
+    --sleeping_;
     if (loops_.empty()) return;  // stopping, and nothing left
     Loop* loop = loops_.front();
     if (loop->next.load() >= loop->n) {  // all handed out: its owner will take it away
@@ -74,6 +111,10 @@ void ThreadPool::Work() {
     lock.lock();
     if (!loops_.empty() && loops_.front() == loop) loops_.pop_front();
     if (--loop->helpers == 0) loop->left.notify_all();
+    const std::uint64_t seen = posted_;
+    lock.unlock();
+    SpinUntil([&] { return posted_ != seen; });
+    lock.lock();
   }
 }
 

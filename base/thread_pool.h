@@ -1,7 +1,9 @@
-// A fixed set of worker threads, and a loop divided among them.
+// A fixed set of worker threads, and a loop divided among them. A worker looks for the next loop
+// for a moment before it sleeps, so that loops in quick succession do not wait for it to wake.
 #ifndef ESPY_BASE_THREAD_POOL_H_
 #define ESPY_BASE_THREAD_POOL_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -36,8 +38,10 @@ class ThreadPool {
   std::vector<std::thread> workers_;  // constant after construction
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Loop*> loops_;  // guarded by mutex_: loops with indices left to hand out
-  bool stopping_ = false;    // guarded by mutex_
+  std::deque<Loop*> loops_;               // guarded by mutex_: loops with indices left to hand out
+  bool stopping_ = false;                 // guarded by mutex_
+  int sleeping_ = 0;                      // guarded by mutex_: workers that only wake_ reaches
+  std::atomic<std::uint64_t> posted_{0};  // changed under mutex_: loops so far
 };
 
 }  // namespace espy

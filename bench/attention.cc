@@ -1,6 +1,6 @@
 // How fast the attention kernel alone is, as JSON lines.
 //   attention [--tokens N] [--heads H] [--dim D] [--batch B] [--threads T] [--seconds S]
-//   [--rounds R] [--step]
+//   [--rounds R] [--precision fp32|bf16] [--step]
 // Q, K and V are read where a tower's fused projection leaves them, [tokens, 3 * H * D]. With
 // --step each round waits for a line on the standard input, so that rounds can be taken in turn
 // with a peer's. A line a round: sequences a second by the clock and by processor time, and
@@ -29,6 +29,7 @@ struct Settings {
   int threads = 1, rounds = 5;
   double seconds = 0.5;
   bool step = false;
+  Precision precision = Precision::kFloat32;
 };
 
 bool Parse(int argc, char** argv, Settings* settings) {
@@ -39,6 +40,12 @@ bool Parse(int argc, char** argv, Settings* settings) {
       continue;
     }
     if (++i == argc) return false;
+    if (flag == "--precision") {
+      const std::string name = argv[i];
+      if (name != "fp32" && name != "bf16") return false;
+      if (name == "bf16") settings->precision = Precision::kBfloat16;
+      continue;
+    }
     const double value = std::atof(argv[i]);
     if (value <= 0) return false;
     const auto whole = static_cast<std::int64_t>(value);
@@ -73,7 +80,7 @@ int Main(int argc, char** argv) {
   if (!Parse(argc, argv, &settings)) {
     std::fprintf(stderr,
                  "usage: attention [--tokens N] [--heads H] [--dim D] [--batch B] [--threads T] "
-                 "[--seconds S] [--rounds R] [--step]\n");
+                 "[--seconds S] [--rounds R] [--precision fp32|bf16] [--step]\n");
     return 2;
   }
   const std::int64_t width = settings.heads * settings.dim, rows = settings.batch * settings.tokens;
@@ -89,6 +96,7 @@ int Main(int argc, char** argv) {
   args.heads = settings.heads;
   args.head_dim = settings.dim;
   args.scale = 0.125f;
+  args.precision = settings.precision;
   args.query_offsets = args.key_offsets = offsets.data();
   args.q = {fused.data(), 3 * width};
   args.k = {fused.data() + width, 3 * width};
@@ -112,11 +120,12 @@ int Main(int argc, char** argv) {
     const double flops = 4.0 * static_cast<double>(settings.tokens * settings.tokens * width);
     std::printf(
         "{\"bench\":\"attention\",\"cpu\":\"%s\",\"tokens\":%ld,\"heads\":%ld,\"dim\":%ld,"
-        "\"batch\":%ld,\"threads\":%d,\"per_s\":%.3f,\"per_cpu_s\":%.3f,\"gflops\":%.2f}\n",
+        "\"batch\":%ld,\"precision\":\"%s\",\"threads\":%d,\"per_s\":%.3f,\"per_cpu_s\":%.3f,"
+        "\"gflops\":%.2f}\n",
         CpuDescription().c_str(), static_cast<long>(settings.tokens),
         static_cast<long>(settings.heads), static_cast<long>(settings.dim),
-        static_cast<long>(settings.batch), settings.threads, per_s, per_cpu_s,
-        1e-9 * flops * per_cpu_s);
+        static_cast<long>(settings.batch), std::string(PrecisionName(settings.precision)).c_str(),
+        settings.threads, per_s, per_cpu_s, 1e-9 * flops * per_cpu_s);
     std::fflush(stdout);
   }
   return 0;

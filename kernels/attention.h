@@ -1,4 +1,4 @@
-// Multi-head attention in FP32: out = softmax(scale Q K^T) V for every head of every sequence, in
+// Multi-head attention: out = softmax(scale Q K^T) V for every head of every sequence, in
 // tiles; the matrix of scores is never held. The parts that read Q, K and V take strides, so that
 // they come straight out of one fused projection [tokens, 3 * width] without a transpose.
 #ifndef ESPY_KERNELS_ATTENTION_H_
@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/thread_pool.h"
+#include "kernels/precision.h"
 
 namespace espy::kernels {
 
@@ -22,6 +23,9 @@ struct AttentionArgs {
   std::int64_t heads = 0;
   std::int64_t head_dim = 0;  // any size from 1 to 1024
   float scale = 1;            // of Q K^T, 1 / sqrt(head_dim) mostly
+  // Anything but FP32 multiplies in BF16, with FP32 sums and softmax, on a CPU with BF16 dot
+  // products; others multiply in FP32 whatever is asked.
+  Precision precision = Precision::kFloat32;
   bool causal = false;  // query i of a sequence sees its keys 0..i; needs as many queries as keys
 
   // Sequence s has the query rows [query_offsets[s], query_offsets[s + 1]) of q and out, and the

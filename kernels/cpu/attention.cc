@@ -16,6 +16,10 @@ void Attention(const AttentionArgs& args, ThreadPool* pool) {
             static_cast<double>(args.heads * args.head_dim);
   }
   if (!WorthThreads(pool, flop)) pool = nullptr;
+  const bool bf16 =
+      args.precision != Precision::kFloat32 && cpu::Kernels().attention_bf16.run != nullptr;
+  const cpu::AttentionKernels& kernels =
+      bf16 ? cpu::Kernels().attention_bf16 : cpu::Kernels().attention;
   ParallelFor(pool, args.sequences * args.heads, [&](std::int64_t task) {
     const std::int64_t s = task / args.heads;
     const std::int64_t column = task % args.heads * args.head_dim;
@@ -27,21 +31,21 @@ void Attention(const AttentionArgs& args, ThreadPool* pool) {
                "every sequence has a key, and a causal one as many queries");
     if (queries == 0) return;
     thread_local AlignedBuffer scratch;
-    scratch.Reserve(cpu::Kernels().attention_scratch(keys, args.head_dim));
-    cpu::Kernels().attention({.q = args.q.data + query * args.q.row_stride + column,
-                              .k = args.k.data + key * args.k.row_stride + column,
-                              .v = args.v.data + key * args.v.row_stride + column,
-                              .q_stride = args.q.row_stride,
-                              .k_stride = args.k.row_stride,
-                              .v_stride = args.v.row_stride,
-                              .queries = queries,
-                              .keys = keys,
-                              .head_dim = args.head_dim,
-                              .scale = args.scale,
-                              .causal = args.causal,
-                              .out = args.out + query * args.out_stride + column,
-                              .out_stride = args.out_stride,
-                              .scratch = scratch.data()});
+    scratch.Reserve(kernels.scratch(keys, args.head_dim));
+    kernels.run({.q = args.q.data + query * args.q.row_stride + column,
+                 .k = args.k.data + key * args.k.row_stride + column,
+                 .v = args.v.data + key * args.v.row_stride + column,
+                 .q_stride = args.q.row_stride,
+                 .k_stride = args.k.row_stride,
+                 .v_stride = args.v.row_stride,
+                 .queries = queries,
+                 .keys = keys,
+                 .head_dim = args.head_dim,
+                 .scale = args.scale,
+                 .causal = args.causal,
+                 .out = args.out + query * args.out_stride + column,
+                 .out_stride = args.out_stride,
+                 .scratch = scratch.data()});
   });
 }
 

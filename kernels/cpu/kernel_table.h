@@ -46,7 +46,13 @@ struct AttentionHead {
   bool causal = false;
   float* out = nullptr;
   std::int64_t out_stride = 0;
-  float* scratch = nullptr;  // AttentionScratch(...) floats, aligned to 64 bytes
+  float* scratch = nullptr;  // AttentionKernels::scratch floats, aligned to 64 bytes
+};
+
+// Attention of a head, its products in one precision.
+struct AttentionKernels {
+  std::int64_t (*scratch)(std::int64_t keys, std::int64_t head_dim);  // floats
+  void (*run)(const AttentionHead& head);
 };
 
 // Rows of weights on their way into the panel that they belong to.
@@ -84,8 +90,8 @@ struct KernelTable {
     return products[static_cast<int>(precision)];
   }
 
-  std::int64_t (*attention_scratch)(std::int64_t keys, std::int64_t head_dim);
-  void (*attention)(const AttentionHead& head);
+  AttentionKernels attention;
+  AttentionKernels attention_bf16;  // null where the CPU has no BF16 dot products
   void (*layer_norm)(const float* x, std::int64_t width, const float* weight, const float* bias,
                      float eps, float* out);
   float (*sum_of_squares)(const float* x, std::int64_t width);

@@ -16,6 +16,7 @@ struct Avx2 {
   static constexpr int kTileRows = 6;  // 6 x 2 accumulators, 2 of B and 1 of A in 16 registers
   static constexpr int kTileVectors = 2;
   static constexpr float kWholeMagic = 12582912.0f;
+  static constexpr bool kSplits = false;
   using F = __m256;
   using I = __m256i;
 

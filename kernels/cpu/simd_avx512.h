@@ -15,7 +15,7 @@ struct Avx512 {
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 12;  // 12 x 2 accumulators, 2 of B and some of A in 32 registers
   static constexpr int kTileVectors = 2;
-  static constexpr float kWholeMagic = 12582912.0f;
+  static constexpr bool kSplits = true;
   using F = __m512;
   using I = __m512i;
 
@@ -42,10 +42,10 @@ struct Avx512 {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   ESPY_SIMD_INLINE F Pow2(F n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
-  ESPY_SIMD_INLINE F TimesPow2(F a, F whole) {
-    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(whole), 23);
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent));
+  ESPY_SIMD_INLINE F Fraction(F x) {
+    return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   }
+  ESPY_SIMD_INLINE F TimesPow2Floor(F a, F x) { return _mm512_scalef_ps(a, x); }
   ESPY_SIMD_INLINE F ZeroWhereLess(F x, F limit, F value) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), value);
   }
@@ -190,6 +190,12 @@ struct Avx512Bf16 : Avx512Vnni {
     }
     ESPY_SIMD_INLINE void StoreActivations(Activation* p, F x) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(x));
+    }
+    // p[2 i] = even[i], p[2 i + 1] = odd[i]
+    ESPY_SIMD_INLINE void StorePairs(Activation* p, F even, F odd) {
+      const I low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
+      const I high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
+      _mm512_storeu_si512(p, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
     }
   };
 };

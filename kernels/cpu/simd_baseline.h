@@ -12,6 +12,9 @@
 //   Pow2(n)                        2^n for whole n in [-126, 127]
 //   kWholeMagic                    1.5 * 2^23: x + kWholeMagic has no room for a fraction
 //   TimesPow2(a, whole)            a * 2^n for whole = n + kWholeMagic; a and the result are normal
+//   kSplits                        whether the CPU has the two of AVX-512 below
+//   Fraction(x)                    x - floor(x)
+//   TimesPow2Floor(a, x)           a * 2^floor(x), 0 where that is too small for a float
 //   ZeroWhereLess(x, limit, value) 0 where x < limit, else value
 //   WhereLess(x, limit, then, else) by lane
 //   Sum, MaxLane                   over the lanes, in a fixed order
@@ -30,6 +33,7 @@ struct Baseline {
       4;  // 4 x 2 accumulators and what multiplies them in 16 registers
   static constexpr int kTileVectors = 2;
   static constexpr float kWholeMagic = 12582912.0f;
+  static constexpr bool kSplits = false;
   typedef float F __attribute__((vector_size(16)));
   typedef std::int32_t I __attribute__((vector_size(16)));
 

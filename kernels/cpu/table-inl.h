@@ -78,14 +78,28 @@ constexpr ProductKernels MakeProduct() {
   return product;
 }
 
+template <class V, class Kind>
+constexpr AttentionKernels MakeAttention() {
+  return {.scratch = AttentionScratchFloats<V, Kind>, .run = AttentionLoop<V, Kind>};
+}
+
+template <class V>
+constexpr AttentionKernels MakeBfloat16Attention() {
+  if constexpr (std::is_same_v<typename V::Bfloat16::Activation, float>) {
+    return {};  // widened to FP32: nothing is gained over FP32 operands
+  } else {
+    return MakeAttention<V, Bfloat16Attention<V>>();
+  }
+}
+
 template <class V>
 constexpr KernelTable MakeTable(const char* name) {
   return {.name = name,
           .panel_width = V::kTileVectors * V::kLanes,
           .products = {MakeProduct<V, Float32Operands<V>>(), MakeProduct<V, Bfloat16Operands<V>>(),
                        MakeProduct<V, Int8Operands<V>>()},
-          .attention_scratch = AttentionScratchFloats<V>,
-          .attention = AttentionLoop<V>,
+          .attention = MakeAttention<V, Float32Attention<V>>(),
+          .attention_bf16 = MakeBfloat16Attention<V>(),
           .layer_norm = LayerNormRow<V>,
           .sum_of_squares = SumOfSquaresRow<V>,
           .activate = ActivateLoop<V>,

@@ -106,6 +106,21 @@ TEST(ThreadPool, EveryIndexRunsExactlyOnceUnderConcurrentLoops) {
   for (auto& caller : callers) caller.join();
 }
 
+TEST(ThreadPool, LoopsAfterAPauseReachWorkersThatSleep) {
+  // Workers that have gone to sleep are woken: two indices that wait for each other need two
+  // threads.
+  ThreadPool pool(2);
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(round % 3));
+    std::atomic<int> arrived{0};
+    pool.ParallelFor(2, [&](std::int64_t) {
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(arrived.load(), 2);
+  }
+}
+
 TEST(BoundedQueue, HoldsNoMoreThanItsCapacityAndLosesNothing) {
   BoundedQueue<int> queue(100);
   std::thread producer([&] {

@@ -107,6 +107,31 @@ inline __m256i ToBfloat16(__m512 x) {
   return Join<__m256i>(to);
 }
 
+// x - floor(x)
+inline __m512 Fraction(__m512 x) {
+  auto lanes = Lanes<float>(x);
+  for (float& lane : lanes) lane = std::isinf(lane) ? 0.0f : lane - std::floor(lane);
+  return Join<__m512>(lanes);
+}
+
+// a * 2^floor(x)
+inline __m512 ScaleByPow2(__m512 a, __m512 x) {
+  auto lanes = Lanes<float>(a);
+  const auto powers = Lanes<float>(x);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    const float power = std::clamp(std::floor(powers[i]), -1000.0f, 1000.0f);
+    lanes[i] = std::ldexp(lanes[i], static_cast<int>(power));
+  }
+  return Join<__m512>(lanes);
+}
+
+inline __m512i Widen16(__m256i x) {
+  const auto from = Lanes<std::uint16_t>(x);
+  std::array<std::uint32_t, 16> to;
+  for (std::size_t i = 0; i < 16; ++i) to[i] = from[i];
+  return Join<__m512i>(to);
+}
+
 }  // namespace espy::kernels::testing::emulated
 
 #define _mm512_maskz_loadu_ps(mask, p) ::espy::kernels::testing::emulated::MaskzLoad(mask, p)
@@ -122,6 +147,10 @@ inline __m256i ToBfloat16(__m512 x) {
   ::espy::kernels::testing::emulated::Reduce(x, [](float p, float q) { return std::max(p, q); })
 #define _mm512_shuffle_f32x4(a, b, select) \
   ::espy::kernels::testing::emulated::Shuffle128(a, b, select)
+#define _mm512_reduce_ps(x, mode) ::espy::kernels::testing::emulated::Fraction(x)
+#undef _mm512_scalef_ps  // SIMDe's takes each lane through libm's long way
+#define _mm512_scalef_ps(a, x) ::espy::kernels::testing::emulated::ScaleByPow2(a, x)
+#define _mm512_cvtepu16_epi32(x) ::espy::kernels::testing::emulated::Widen16(x)
 #define _mm512_cvtneps_pbh(x) ::espy::kernels::testing::emulated::ToBfloat16(x)
 
 #endif  // ESPY_TESTS_KERNELS_EMULATE_AVX512_H_

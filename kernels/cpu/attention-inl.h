@@ -68,14 +68,22 @@ template <class V, class Kind>
 inline float SoftmaxRow(float* scores, std::int64_t padded, std::int64_t visible, float scale,
                         float* max, AttentionState* state) {
   using F = typename V::F;
-  std::int64_t full = 0;
+  const std::int64_t full = visible / V::kLanes * V::kLanes;
   float largest = -__builtin_inff();
-  if (visible >= V::kLanes) {
-    F lanes = V::Load(scores);
-    for (full = V::kLanes; full + V::kLanes <= visible; full += V::kLanes) {
-      lanes = V::Max(lanes, V::Load(scores + full));
+  if (full > 0) {
+    // Four maxima at once: one would wait for itself, 2 to 4 cycles a vector.
+    constexpr int kChains = 4;
+    F lanes[kChains];
+    for (F& chain : lanes) chain = V::Load(scores);
+    std::int64_t i = V::kLanes;
+    for (; i + kChains * V::kLanes <= full; i += kChains * V::kLanes) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kChains; ++j) {
+        lanes[j] = V::Max(lanes[j], V::Load(scores + i + j * V::kLanes));
+      }
     }
-    largest = V::MaxLane(lanes);
+    for (; i < full; i += V::kLanes) lanes[0] = V::Max(lanes[0], V::Load(scores + i));
+    largest = V::MaxLane(V::Max(V::Max(lanes[0], lanes[1]), V::Max(lanes[2], lanes[3])));
   }
   for (std::int64_t i = full; i < visible; ++i) {
     if (scores[i] > largest) largest = scores[i];

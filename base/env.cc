@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,18 +31,6 @@ class Descriptor {
   int fd_;
 };
 
-FileFacts FactsOf(const struct stat& st) {
-  FileFacts facts;
-  facts.kind = S_ISREG(st.st_mode)   ? FileFacts::Kind::kFile
-               : S_ISDIR(st.st_mode) ? FileFacts::Kind::kDirectory
-                                     : FileFacts::Kind::kOther;
-  facts.size = static_cast<std::uint64_t>(st.st_size);
-  facts.modified_ns = st.st_mtim.tv_sec * std::int64_t{1'000'000'000} + st.st_mtim.tv_nsec;
-  facts.device = st.st_dev;
-  facts.inode = st.st_ino;
-  return facts;
-}
-
 Status WriteAll(int fd, const std::string& path, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -51,7 +41,26 @@ Status WriteAll(int fd, const std::string& path, std::string_view bytes) {
   return Status::Ok();
 }
 
+std::string DirectoryOf(const std::string& path) {
+  const auto slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
 }  // namespace
+
+FileFacts FactsOf(const struct stat& st) {
+  FileFacts facts;
+  facts.kind = S_ISREG(st.st_mode)   ? FileFacts::Kind::kFile
+               : S_ISDIR(st.st_mode) ? FileFacts::Kind::kDirectory
+                                     : FileFacts::Kind::kOther;
+  facts.size = static_cast<std::uint64_t>(st.st_size);
+  facts.modified_ns = st.st_mtim.tv_sec * std::int64_t{1'000'000'000} + st.st_mtim.tv_nsec;
+  facts.device = st.st_dev;
+  facts.inode = st.st_ino;
+  facts.owner = st.st_uid;
+  facts.others_may_write = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  return facts;
+}
 
 std::string ErrnoMessage(int error) { return std::generic_category().message(error); }
 
@@ -133,8 +142,48 @@ Status Env::WriteFileAtomically(const std::string& path, std::string_view bytes)
     }
   }
   if (::rename(beside.c_str(), path.c_str()) != 0) return IoStatus(path, errno);
-  const auto slash = path.find_last_of('/');
-  return SyncDirectory(slash == std::string::npos ? "." : path.substr(0, slash + 1));
+  return SyncDirectory(DirectoryOf(path));
+}
+
+Status Env::WriteFileExclusively(const std::string& path,
+                                 std::span<const std::string_view> pieces) {
+  const std::string beside = path + ".new";
+  const Descriptor file(
+      ::open(beside.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
+  if (file.get() < 0) return IoStatus(beside, errno);
+  const auto busy = [&] {
+    return Status::Unavailable(path + ": another process is writing it; leave it to that one");
+  };
+  // The lock goes with the process, so that a killed writer keeps nobody out.
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    return errno == EWOULDBLOCK ? busy() : IoStatus(beside, errno);
+  }
+  // Between opening and locking, the writer before may have renamed the file into place.
+  struct stat mine {
+  }, named{};
+  if (::fstat(file.get(), &mine) != 0) return IoStatus(beside, errno);
+  if (::lstat(beside.c_str(), &named) != 0 || named.st_ino != mine.st_ino ||
+      named.st_dev != mine.st_dev) {
+    return busy();
+  }
+  if (!S_ISREG(mine.st_mode)) return Status::InvalidArgument(beside + ": not a regular file");
+  Status written = ::ftruncate(file.get(), 0) == 0 ? Status::Ok() : IoStatus(beside, errno);
+  for (const std::string_view piece : pieces) {
+    if (written.ok()) written = WriteAll(file.get(), beside, piece);
+  }
+  if (written.ok() && ::fsync(file.get()) != 0) written = IoStatus(beside, errno);
+  if (written.ok() && ::rename(beside.c_str(), path.c_str()) != 0) written = IoStatus(path, errno);
+  if (!written.ok()) {
+    ::unlink(beside.c_str());
+    return written;
+  }
+  return SyncDirectory(DirectoryOf(path));
+}
+
+Result<std::uint64_t> Env::FreeBytes(const std::string& directory) {
+  struct statvfs facts {};
+  if (::statvfs(directory.c_str(), &facts) != 0) return IoStatus(directory, errno);
+  return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
 }
 
 std::int64_t Env::NowUnixNs() {

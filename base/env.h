@@ -3,10 +3,14 @@
 #define ESPY_BASE_ENV_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espy/status.h"
+
+struct stat;
 
 namespace espy {
 
@@ -17,7 +21,10 @@ struct FileFacts {
   std::int64_t modified_ns = 0;  // since 1970 UTC
   std::uint64_t device = 0;      // with inode: which file this is, whatever its name
   std::uint64_t inode = 0;
+  std::uint32_t owner = 0;        // the user's number
+  bool others_may_write = false;  // its group, or everybody
 };
+FileFacts FactsOf(const struct stat& st);
 
 class Env {
  public:
@@ -32,6 +39,13 @@ class Env {
   virtual Result<std::vector<std::string>> ListDirectory(const std::string& path);
   // Replaces `path` whole: written beside it, synced, renamed.
   virtual Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+  // The same with the pieces one after the other, for large files that several processes may want
+  // to write at once: one does, and Unavailable tells the others. What a killed writer left beside
+  // `path` is written over by the next.
+  virtual Status WriteFileExclusively(const std::string& path,
+                                      std::span<const std::string_view> pieces);
+  // Bytes that this user may still write where `directory` lies.
+  virtual Result<std::uint64_t> FreeBytes(const std::string& directory);
 
   virtual std::int64_t NowUnixNs();
   virtual std::int64_t MonotonicNs();

@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/env.h"
-
 namespace espy {
 
 Result<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
@@ -37,7 +35,21 @@ Result<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
   }
   ::close(fd);
   return std::unique_ptr<MappedFile>(
-      new MappedFile(path, static_cast<const std::uint8_t*>(data), size));
+      new MappedFile(path, FactsOf(st), static_cast<const std::uint8_t*>(data), size));
+}
+
+void MappedFile::Populate() const {
+  if (size_ == 0) return;
+  auto* memory = const_cast<std::uint8_t*>(data_);
+  ::madvise(memory, size_, MADV_HUGEPAGE);
+#if defined(MADV_POPULATE_READ)
+  if (::madvise(memory, size_, MADV_POPULATE_READ) == 0) return;  // Linux 5.14
+#endif
+  ::madvise(memory, size_, MADV_WILLNEED);
+}
+
+void MappedFile::Forget() const {
+  if (size_ > 0) ::madvise(const_cast<std::uint8_t*>(data_), size_, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -29,7 +29,8 @@ Result<PatchEmbedding> PatchEmbedding::Load(const Weights& weights, const Vision
       const StoredTensor patch,
       weights.Find("embeddings.patch_embedding.weight",
                    {config.width, kChannels, config.patch_size, config.patch_size}));
-  embedding.patch_.weight = weights.Pack(patch, config.width, inputs);
+  embedding.patch_.weight =
+      weights.Pack("embeddings.patch_embedding.weight", patch, config.width, inputs);
   if (bias) {
     ESPY_ASSIGN_OR_RETURN(embedding.patch_.bias,
                           weights.Vector("embeddings.patch_embedding.bias", {config.width}));

@@ -11,6 +11,7 @@
 #include "encoders/config.h"
 #include "encoders/model_files.h"
 #include "encoders/model_store.h"
+#include "encoders/panels/tower_panels.h"
 #include "encoders/safetensors.h"
 #include "encoders/tokenizers/tokenizer.h"
 #include "encoders/tower.h"
@@ -77,10 +78,12 @@ struct TextSide {
 class TowerEncoder : public Encoder {
  public:
   TowerEncoder(EncoderInfo info, ModelConfig config, std::unique_ptr<Safetensors> weights,
-               const EncoderOptions& options)
+               PanelSource source, const EncoderOptions& options)
       : info_(std::move(info)),
         config_(std::move(config)),
         weights_(std::move(weights)),
+        source_(std::move(source)),
+        weight_cache_(options.weight_cache),
         precision_(Chosen(options.precision)),
         pool_(options.threads > 0 ? options.threads : CoreCount()) {}
 
@@ -125,8 +128,7 @@ class TowerEncoder : public Encoder {
   Result<const ImageTower*> Image() const {
     std::lock_guard lock(image_mutex_);
     if (image_ == nullptr && image_error_.ok()) {
-      Result<std::unique_ptr<ImageTower>> loaded =
-          Caught([&] { return LoadImageTower(config_, *weights_, Towers()); });
+      Result<std::unique_ptr<ImageTower>> loaded = Caught([&] { return LoadImage(); });
       if (loaded.ok()) {
         image_ = std::move(loaded).value();
       } else {
@@ -152,7 +154,27 @@ class TowerEncoder : public Encoder {
   }
 
  private:
-  TowerOptions Towers() const { return {&pool_, OfProducts(precision_)}; }
+  // The tower that `load` gives, its packed weights in the cache or on their way to it.
+  template <class Load>
+  auto Packed(const char* tower, std::unique_ptr<TowerPanels>* panels, const Load& load) const {
+    const kernels::Precision products = OfProducts(precision_);
+    *panels = std::make_unique<TowerPanels>(source_, tower, products, weight_cache_);
+    auto loaded = load(TowerOptions(&pool_, products, panels->get()));
+    // What was packed is not needed twice.
+    weights_->Forget();
+    if (loaded.ok()) {
+      (*panels)->Save();
+    } else {
+      panels->reset();
+    }
+    return loaded;
+  }
+
+  Result<std::unique_ptr<ImageTower>> LoadImage() const {
+    return Packed("image", &image_panels_, [&](const TowerOptions& options) {
+      return LoadImageTower(config_, *weights_, options);
+    });
+  }
 
   Result<std::unique_ptr<TextSide>> LoadText() const {
     auto side = std::make_unique<TextSide>();
@@ -164,10 +186,11 @@ class TowerEncoder : public Encoder {
           std::to_string(side->tokenizer->vocabulary()) + " ids, config.json's vocab_size is " +
           std::to_string(config_.text.vocabulary) + "; check that the files are of the same model");
     }
-    ESPY_ASSIGN_OR_RETURN(side->tower, LoadTextTower(config_, *weights_,
-                                                     {.id = side->tokenizer->pad_id(),
-                                                      .left = side->tokenizer->pads_left()},
-                                                     Towers()));
+    const Padding padding{.id = side->tokenizer->pad_id(), .left = side->tokenizer->pads_left()};
+    ESPY_ASSIGN_OR_RETURN(side->tower,
+                          Packed("text", &text_panels_, [&](const TowerOptions& options) {
+                            return LoadTextTower(config_, *weights_, padding, options);
+                          }));
     return side;
   }
 
@@ -200,18 +223,22 @@ class TowerEncoder : public Encoder {
   const EncoderInfo info_;
   const ModelConfig config_;
   const std::unique_ptr<Safetensors> weights_;
+  const PanelSource source_;
+  const WeightCacheOptions weight_cache_;
   const Precision precision_;  // not kAuto
   // Have their own locks.
   mutable ThreadPool pool_;
   mutable WorkspaceShelf workspaces_;
 
   mutable std::mutex image_mutex_;
-  mutable std::unique_ptr<ImageTower> image_;  // guarded by image_mutex_; constant once set
-  mutable Status image_error_;                 // guarded by image_mutex_
+  mutable std::unique_ptr<TowerPanels> image_panels_;  // guarded by image_mutex_
+  mutable std::unique_ptr<ImageTower> image_;          // guarded by image_mutex_; constant once set
+  mutable Status image_error_;                         // guarded by image_mutex_
 
   mutable std::mutex text_mutex_;
-  mutable std::unique_ptr<TextSide> text_;  // guarded by text_mutex_; constant once set
-  mutable Status text_error_;               // guarded by text_mutex_
+  mutable std::unique_ptr<TowerPanels> text_panels_;  // guarded by text_mutex_
+  mutable std::unique_ptr<TextSide> text_;            // guarded by text_mutex_; constant once set
+  mutable Status text_error_;                         // guarded by text_mutex_
 };
 
 }  // namespace
@@ -229,8 +256,10 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::string& directory,
   ESPY_ASSIGN_OR_RETURN(EncoderInfo info, DescribeEncoder(directory));
   ESPY_ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(directory));
   ESPY_ASSIGN_OR_RETURN(std::unique_ptr<Safetensors> weights, OpenWeights(directory));
+  ESPY_ASSIGN_OR_RETURN(PanelSource source,
+                        DescribePanelSource(directory, info.space_id, options.weight_cache.env));
   auto encoder = std::make_unique<TowerEncoder>(std::move(info), std::move(config),
-                                                std::move(weights), options);
+                                                std::move(weights), std::move(source), options);
   if (options.load_image) ESPY_RETURN_IF_ERROR(encoder->Image().status());
   if (options.load_text) ESPY_RETURN_IF_ERROR(encoder->Text().status());
   return std::unique_ptr<Encoder>(std::move(encoder));

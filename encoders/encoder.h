@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "encoders/weight_cache.h"
 #include "espy/precision.h"
 #include "espy/status.h"
 #include "imaging/preprocess.h"
@@ -20,6 +21,7 @@ struct EncoderOptions {
   bool load_image = false;
   bool load_text = false;
   Precision precision = Precision::kAuto;
+  WeightCacheOptions weight_cache = {};
 };
 
 // What is known of a model without loading its weights.

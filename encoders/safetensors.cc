@@ -259,6 +259,11 @@ std::unique_ptr<Safetensors> Safetensors::Assemble(
   return joined;
 }
 
+void Safetensors::Forget() const {
+  if (file_ != nullptr) file_->Forget();
+  for (const auto& part : parts_) part->Forget();
+}
+
 const TensorView* Safetensors::Find(std::string_view name) const {
   const auto found = tensors_.find(std::string(name));
   return found == tensors_.end() ? nullptr : &found->second;

@@ -48,6 +48,9 @@ class Safetensors {
   const TensorView* Find(std::string_view name) const;  // nullptr when absent
   std::vector<std::string> Names() const;               // sorted
   const std::string& path() const { return path_; }
+  // Gives back the memory of the mapped bytes that have been looked at; they are read again when
+  // they are looked at again. Any thread.
+  void Forget() const;
 
  private:
   std::string path_;

@@ -32,15 +32,40 @@ kernels::Precision Weights::precision() const {
   return whole_numbers && !in_layers_ ? kernels::Precision::kBfloat16 : options_.precision;
 }
 
-kernels::PackedMatrix Weights::Pack(const StoredTensor& stored, std::int64_t outputs,
-                                    std::int64_t inputs) const {
-  kernels::PackedMatrix matrix(outputs, inputs, precision());
-  matrix.SetRows(0, outputs, stored.data, stored.type, pool());
+std::string Weights::FullName(std::string_view name) const {
+  return tower_.empty() ? std::string(name) : tower_ + "." + std::string(name);
+}
+
+kernels::PackedMatrix Weights::PackParts(const std::string& name,
+                                         std::span<const StoredTensor> parts,
+                                         std::int64_t outputs_each, std::int64_t inputs) const {
+  const auto outputs = static_cast<std::int64_t>(parts.size()) * outputs_each;
+  TowerPanels* panels = options_.panels;
+  if (panels != nullptr) {
+    if (const std::byte* packed = panels->Find(name, outputs, inputs, precision())) {
+      return kernels::PackedMatrix::Borrow(outputs, inputs, precision(), packed);
+    }
+  }
+  kernels::PackedMatrix matrix =
+      panels == nullptr
+          ? kernels::PackedMatrix(outputs, inputs, precision())
+          : kernels::PackedMatrix::Within(outputs, inputs, precision(),
+                                          panels->Take(name, outputs, inputs, precision()));
+  std::int64_t row = 0;
+  for (const StoredTensor& part : parts) {
+    matrix.SetRows(row, outputs_each, part.data, part.type, pool());
+    row += outputs_each;
+  }
   return matrix;
 }
 
+kernels::PackedMatrix Weights::Pack(std::string_view name, const StoredTensor& stored,
+                                    std::int64_t outputs, std::int64_t inputs) const {
+  return PackParts(FullName(name), {&stored, 1}, outputs, inputs);
+}
+
 const TensorView* Weights::Lookup(std::string_view name) const {
-  const std::string full = tower_.empty() ? std::string(name) : tower_ + "." + std::string(name);
+  const std::string full = FullName(name);
   if (const TensorView* tensor = file_->Find(full)) return tensor;
   if (const TensorView* tensor = file_->Find(name)) return tensor;
   const std::string deeper = "." + full;
@@ -53,7 +78,7 @@ const TensorView* Weights::Lookup(std::string_view name) const {
 Result<StoredTensor> Weights::Find(std::string_view name,
                                    std::initializer_list<std::int64_t> shape) const {
   const std::span<const std::int64_t> expected(shape.begin(), shape.size());
-  const std::string full = tower_.empty() ? std::string(name) : tower_ + "." + std::string(name);
+  const std::string full = FullName(name);
   const TensorView* tensor = Lookup(name);
   if (tensor == nullptr) {
     return Status::Corruption(file_->path() + ": tensor \"" + full +
@@ -108,7 +133,7 @@ Result<Linear> Weights::ReadLinear(std::string_view name, std::int64_t outputs, 
                                    bool with_bias) const {
   const std::string base(name);
   ESPY_ASSIGN_OR_RETURN(const StoredTensor weight, Find(base + ".weight", {outputs, inputs}));
-  Linear linear{.weight = Pack(weight, outputs, inputs), .bias = {}};
+  Linear linear{.weight = Pack(base + ".weight", weight, outputs, inputs), .bias = {}};
   if (with_bias) {
     ESPY_ASSIGN_OR_RETURN(linear.bias, Vector(base + ".bias", {outputs}));
   }
@@ -117,18 +142,18 @@ Result<Linear> Weights::ReadLinear(std::string_view name, std::int64_t outputs, 
 
 Result<Linear> Weights::ReadFused(std::initializer_list<std::string> names,
                                   std::int64_t outputs_each, std::int64_t inputs) const {
-  const auto parts = static_cast<std::int64_t>(names.size());
-  Linear fused{.weight = kernels::PackedMatrix(parts * outputs_each, inputs, precision()),
-               .bias = {}};
-  std::int64_t row = 0;
+  Linear fused;
+  std::string joined;
+  std::vector<StoredTensor> parts;
   for (const std::string& name : names) {
     ESPY_ASSIGN_OR_RETURN(const StoredTensor weight,
                           Find(name + ".weight", {outputs_each, inputs}));
-    fused.weight.SetRows(row, outputs_each, weight.data, weight.type, pool());
+    joined += (joined.empty() ? "" : "+") + FullName(name + ".weight");
+    parts.push_back(weight);
     ESPY_ASSIGN_OR_RETURN(const std::vector<float> bias, Vector(name + ".bias", {outputs_each}));
     fused.bias.insert(fused.bias.end(), bias.begin(), bias.end());
-    row += outputs_each;
   }
+  fused.weight = PackParts(joined, parts, outputs_each, inputs);
   return fused;
 }
 

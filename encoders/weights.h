@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "encoders/panels/tower_panels.h"
 #include "encoders/safetensors.h"
 #include "espy/status.h"
 #include "kernels/element.h"
@@ -37,8 +39,9 @@ struct Norm {
 // How a tower is loaded.
 struct TowerOptions {
   TowerOptions(ThreadPool* threads,  // NOLINT(google-explicit-constructor)
-               kernels::Precision numbers = kernels::Precision::kFloat32)
-      : pool(threads), precision(numbers) {}
+               kernels::Precision numbers = kernels::Precision::kFloat32,
+               TowerPanels* store = nullptr)
+      : pool(threads), precision(numbers), panels(store) {}
 
   ThreadPool* pool;  // used where it helps; may be null
   // Of the products' weights and, where the CPU multiplies them so, activations. In INT8 only the
@@ -46,6 +49,9 @@ struct TowerOptions {
   // projection) are BF16, for their share of the work is small and their errors reach the vector
   // undamped.
   kernels::Precision precision;
+  // Where packed weights are found, or else packed; must outlive the tower. Null: each matrix is
+  // packed in memory of its own.
+  TowerPanels* panels;
 };
 
 // Reads from `file`, which must outlive it, as `options` say. `tower` is
@@ -73,9 +79,10 @@ class Weights {
   // Dimensions of size 1 in front are ignored on both sides: [1, 1, 768] is [768].
   Result<StoredTensor> Find(std::string_view name, std::initializer_list<std::int64_t> shape) const;
 
-  // Rows of `stored` [outputs, inputs] in the precision that is due to them.
-  kernels::PackedMatrix Pack(const StoredTensor& stored, std::int64_t outputs,
-                             std::int64_t inputs) const;
+  // Rows of `stored` [outputs, inputs] in the precision that is due to them. `name` is that of the
+  // tensor that they are of, with a word for the part where they are not all of it.
+  kernels::PackedMatrix Pack(std::string_view name, const StoredTensor& stored,
+                             std::int64_t outputs, std::int64_t inputs) const;
   Result<std::vector<float>> Vector(std::string_view name,
                                     std::initializer_list<std::int64_t> shape) const;
   Result<Norm> ReadNorm(std::string_view name, std::int64_t width) const;
@@ -94,7 +101,11 @@ class Weights {
     named.tower_ = std::move(tower);
     return named;
   }
+  std::string FullName(std::string_view name) const;
   const TensorView* Lookup(std::string_view name) const;
+  // The parts, [outputs_each, inputs] each, one below the other.
+  kernels::PackedMatrix PackParts(const std::string& name, std::span<const StoredTensor> parts,
+                                  std::int64_t outputs_each, std::int64_t inputs) const;
   kernels::Precision precision() const;
 
   const Safetensors* file_;

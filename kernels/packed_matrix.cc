@@ -1,10 +1,12 @@
 #include "kernels/packed_matrix.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/parallel.h"
 
@@ -56,12 +58,51 @@ std::int64_t PackedMatrix::PackedBytes(std::int64_t outputs, std::int64_t inputs
 
 PackedMatrix::PackedMatrix(std::int64_t outputs, std::int64_t inputs, Precision precision)
     : outputs_(outputs), inputs_(inputs), precision_(precision) {
-  const Layout layout(outputs, inputs, precision);
-  owned_ = AlignedBuffer(layout.end / static_cast<std::int64_t>(sizeof(float)));
-  auto* bytes = reinterpret_cast<std::byte*>(owned_.data());
-  std::memset(bytes + layout.padding, 0, static_cast<std::size_t>(layout.end - layout.padding));
-  data_ = bytes;
+  owned_ = AlignedBuffer(PackedBytes(outputs, inputs, precision) /
+                         static_cast<std::int64_t>(sizeof(float)));
+  data_ = writable_ = reinterpret_cast<std::byte*>(owned_.data());
+  Clear();
 }
+
+void PackedMatrix::Clear() {
+  const Layout layout(outputs_, inputs_, precision_);
+  std::memset(writable_ + layout.padding, 0, static_cast<std::size_t>(layout.end - layout.padding));
+}
+
+PackedMatrix PackedMatrix::Within(std::int64_t outputs, std::int64_t inputs, Precision precision,
+                                  void* memory) {
+  PackedMatrix matrix = Borrow(outputs, inputs, precision, memory);
+  matrix.writable_ = static_cast<std::byte*>(memory);
+  matrix.Clear();
+  return matrix;
+}
+
+std::string PackedMatrix::LayoutId(Precision precision) {
+  // Matrices of one panel and of several, whole and not, with inputs that fill a group and that do
+  // not; numbers without a pattern, so that no two places can be exchanged unseen.
+  std::uint32_t hash = 0;
+  const std::int64_t panel = PanelWidth();
+  for (const std::int64_t outputs : {std::int64_t{3}, 2 * panel + 5, 3 * panel}) {
+    for (const std::int64_t inputs : {std::int64_t{7}, std::int64_t{192}}) {
+      std::vector<float> numbers(static_cast<std::size_t>(outputs * inputs));
+      std::uint32_t state = 1;
+      for (float& number : numbers) {
+        state = state * 1664525u + 1013904223u;  // a linear congruential generator
+        number = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1.8p-31f;
+      }
+      PackedMatrix matrix(outputs, inputs, precision);
+      matrix.SetRows(0, outputs, numbers.data(), ElementType::kFloat32, nullptr);
+      hash = Crc32c({reinterpret_cast<const char*>(matrix.data()),
+                     static_cast<std::size_t>(PackedBytes(outputs, inputs, precision))},
+                    hash);
+    }
+  }
+  char digits[9];
+  std::snprintf(digits, sizeof digits, "%08x", hash);
+  return CpuFamily() + "-" + digits;
+}
+
+std::string PackedMatrix::CpuFamily() { return Kernels().name; }
 
 PackedMatrix PackedMatrix::Borrow(std::int64_t outputs, std::int64_t inputs, Precision precision,
                                   const void* data) {
@@ -89,11 +130,11 @@ const std::int32_t* PackedMatrix::offsets() const {
 void PackedMatrix::SetRows(std::int64_t first, std::int64_t count, const void* source,
                            ElementType type, ThreadPool* pool) {
   ESPY_CHECK(first >= 0 && count >= 0 && first + count <= outputs_, "rows outside of the matrix");
-  ESPY_CHECK(owned_.data() != nullptr || outputs_ == 0, "a borrowed matrix is not written to");
+  ESPY_CHECK(writable_ != nullptr || outputs_ == 0, "a borrowed matrix is not written to");
   if (count == 0) return;
   const Layout layout(outputs_, inputs_, precision_);
   const ProductKernels& product = Kernels().product(precision_);
-  auto* to = reinterpret_cast<std::byte*>(owned_.data());
+  std::byte* to = writable_;
   auto* scales = reinterpret_cast<float*>(to + layout.scales);
   auto* offsets = reinterpret_cast<std::int32_t*>(to + layout.offsets);
   const std::int64_t panel = Kernels().panel_width;

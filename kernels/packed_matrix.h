@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "base/thread_pool.h"
 #include "kernels/aligned_buffer.h"
@@ -26,6 +27,16 @@ class PackedMatrix {
   static std::int64_t PackedBytes(std::int64_t outputs, std::int64_t inputs, Precision precision);
   static PackedMatrix Borrow(std::int64_t outputs, std::int64_t inputs, Precision precision,
                              const void* data);
+  // A matrix to be packed at `memory`, PackedBytes of the caller's, aligned and valid as above.
+  static PackedMatrix Within(std::int64_t outputs, std::int64_t inputs, Precision precision,
+                             void* memory);
+
+  // Which packed form this process makes and reads: equal texts mean that one's bytes are the
+  // other's. It names the CPU family and holds a hash of what small matrices become, so that it
+  // changes by itself when a panel's layout or the rounding does. Of letters, digits, '_' and '-';
+  // a tenth of a millisecond to make.
+  static std::string LayoutId(Precision precision);
+  static std::string CpuFamily();  // KernelTable::name, as LayoutId begins
 
   // W[first + r, :] = source[r, :] for r < count; `source` is [count, inputs], rows adjacent.
   // `pool` may be null. Not for a borrowed matrix.
@@ -45,10 +56,13 @@ class PackedMatrix {
   const std::int32_t* offsets() const;
 
  private:
+  void Clear();  // what SetRows does not write
+
   std::int64_t outputs_ = 0;
   std::int64_t inputs_ = 0;
   Precision precision_ = Precision::kFloat32;
-  AlignedBuffer owned_;  // empty: borrowed
+  AlignedBuffer owned_;            // empty: the bytes are the caller's
+  std::byte* writable_ = nullptr;  // null: borrowed
   const std::byte* data_ = nullptr;
 };
 

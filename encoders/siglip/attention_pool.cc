@@ -30,7 +30,8 @@ Result<AttentionPool> AttentionPool::Load(const Weights& weights, const VisionCo
   const std::size_t query_bytes =
       static_cast<std::size_t>(width * width) * kernels::ElementBytes(in.type);
   pool.key_value_.weight =
-      weights.Pack({.data = in.data + query_bytes, .type = in.type}, 2 * width, width);
+      weights.Pack("head.attention.in_proj_weight keys and values",
+                   {.data = in.data + query_bytes, .type = in.type}, 2 * width, width);
   pool.key_value_.bias.assign(in_bias.begin() + width, in_bias.end());
   ESPY_ASSIGN_OR_RETURN(pool.out_, weights.ReadLinear("head.attention.out_proj", width, width));
   ESPY_ASSIGN_OR_RETURN(pool.norm_, weights.ReadNorm("head.layernorm", width));

@@ -1,7 +1,13 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
+#include <csignal>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -151,6 +157,107 @@ TEST(Env, AtomicWriteReplacesWhole) {
   ESPY_ASSERT_OK(Env::Default()->WriteFileAtomically(path, "new content"));
   EXPECT_EQ(testing::ReadFileOrDie(path), "new content");
   EXPECT_EQ(Env::Default()->ListDirectory(dir.path())->size(), 1u);
+}
+
+TEST(Env, ExclusiveWriteJoinsThePiecesAndLeavesNothingBeside) {
+  const testing::TempDir temp;
+  const std::vector<std::string_view> pieces{"one ", "", "two"};
+  temp.Write("file.new", "what a killed writer left, longer than what comes");
+  ESPY_ASSERT_OK(Env::Default()->WriteFileExclusively(temp / "file", pieces));
+  EXPECT_EQ(testing::ReadFileOrDie(temp / "file"), "one two");
+  ESPY_ASSERT_OK(Env::Default()->WriteFileExclusively(temp / "file", {pieces.data(), 1}));
+  EXPECT_EQ(testing::ReadFileOrDie(temp / "file"), "one ");
+  EXPECT_EQ(*Env::Default()->ListDirectory(temp.path()), std::vector<std::string>{"file"});
+}
+
+TEST(Env, ExclusiveWriteLeavesTheFileToAnotherWriter) {
+  const testing::TempDir temp;
+  temp.Write("file", "old");
+  temp.Write("file.new", "half");
+  const int other = ::open((temp / "file.new").c_str(), O_RDWR);
+  ASSERT_EQ(::flock(other, LOCK_EX), 0);
+  const std::vector<std::string_view> pieces{"mine"};
+  const Status busy = Env::Default()->WriteFileExclusively(temp / "file", pieces);
+  EXPECT_EQ(busy.code(), StatusCode::kUnavailable) << busy.message();
+  EXPECT_EQ(testing::ReadFileOrDie(temp / "file"), "old");
+  EXPECT_EQ(testing::ReadFileOrDie(temp / "file.new"), "half");
+  ::close(other);  // as the system does for a process that is killed
+  ESPY_ASSERT_OK(Env::Default()->WriteFileExclusively(temp / "file", pieces));
+  EXPECT_EQ(testing::ReadFileOrDie(temp / "file"), "mine");
+}
+
+TEST(Env, ExclusiveWritesAtOnceLeaveOneWholeFile) {
+  const testing::TempDir temp;
+  constexpr int kWriters = 8;
+  std::atomic<int> written = 0;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back([&, i] {
+      const std::string half(500'000, static_cast<char>('a' + i));
+      const std::vector<std::string_view> pieces{half, half};
+      for (int round = 0; round < 5; ++round) {
+        const Status status = Env::Default()->WriteFileExclusively(temp / "file", pieces);
+        if (status.ok()) ++written;
+        EXPECT_TRUE(status.ok() || status.code() == StatusCode::kUnavailable) << status.message();
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_GE(written, 1);
+  const std::string bytes = testing::ReadFileOrDie(temp / "file");
+  EXPECT_EQ(bytes, std::string(1'000'000, bytes.at(0)));
+  EXPECT_EQ(*Env::Default()->ListDirectory(temp.path()), std::vector<std::string>{"file"});
+}
+
+TEST(Env, AnExclusiveWriteThatFailsHalfWayKeepsTheOldFile) {
+  const testing::TempDir temp;
+  temp.Write("file", "old");
+  // The system refuses the rest of the file, as a full disk does.
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit little{.rlim_cur = 5000, .rlim_max = old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  const std::string large(4000, 'x');
+  const std::vector<std::string_view> pieces{large, large};
+  const Status status = Env::Default()->WriteFileExclusively(temp / "file", pieces);
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(status.code(), StatusCode::kIoError) << status.message();
+  EXPECT_EQ(testing::ReadFileOrDie(temp / "file"), "old");
+  EXPECT_EQ(*Env::Default()->ListDirectory(temp.path()), std::vector<std::string>{"file"});
+}
+
+TEST(Env, TellsWhoMayWriteAFileAndHowMuchRoomThereIs) {
+  const testing::TempDir temp;
+  const std::string path = temp.Write("file", "x");
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  EXPECT_FALSE(Env::Default()->Stat(path)->others_may_write);
+  EXPECT_EQ(Env::Default()->Stat(path)->owner, ::geteuid());
+  for (const auto perms : {0664, 0646}) {
+    std::filesystem::permissions(path, std::filesystem::perms(perms));
+    EXPECT_TRUE(Env::Default()->Stat(path)->others_may_write);
+  }
+  ESPY_ASSERT_OK(Env::Default()->FreeBytes(temp.path()));
+  EXPECT_FALSE(Env::Default()->FreeBytes(temp / "none").ok());
+}
+
+TEST(MappedFile, ForgottenPagesComeBackAndPopulatingChangesNothing) {
+  const testing::TempDir temp;
+  std::string bytes(300'000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 4096);
+  const auto file = MappedFile::Open(temp.Write("file", bytes));
+  ESPY_ASSERT_OK(file);
+  EXPECT_EQ((*file)->facts().size, bytes.size());
+  const auto now = [&] { return std::string((*file)->bytes().begin(), (*file)->bytes().end()); };
+  (*file)->Populate();
+  EXPECT_EQ(now(), bytes);
+  (*file)->Forget();
+  EXPECT_EQ(now(), bytes);
+  const auto empty = MappedFile::Open(temp.Write("empty", ""));
+  ESPY_ASSERT_OK(empty);
+  (*empty)->Populate();
+  (*empty)->Forget();
 }
 
 TEST(MappedFile, ShowsTheBytesOfTheFile) {

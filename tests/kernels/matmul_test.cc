@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "base/half.h"
+#include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/reference.h"
 #include "tests/kernels/tables.h"
 
@@ -286,6 +288,37 @@ TEST(Matmul, OutputRangeEqualsThoseColumnsOfTheWhole) {
       }
     }
   }
+}
+
+TEST(PackedMatrix, TheCallersMemoryGetsTheSameBytesAndNoMore) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
+    for (const auto& [outputs, inputs] : {std::pair{1, 1}, {75, 37}, {200, 64}, {97, 130}}) {
+      const auto w = Normal(std::int64_t{outputs} * inputs, 5);
+      PackedMatrix owned(outputs, inputs, precision);
+      owned.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
+      const auto bytes =
+          static_cast<std::size_t>(PackedMatrix::PackedBytes(outputs, inputs, precision));
+      AlignedBuffer memory(static_cast<std::int64_t>(bytes / 4 + 16));
+      std::memset(memory.data(), 0xee, bytes + 64);
+      PackedMatrix within = PackedMatrix::Within(outputs, inputs, precision, memory.data());
+      within.SetRows(0, outputs, w.data(), ElementType::kFloat32, nullptr);
+      const auto* raw = reinterpret_cast<const unsigned char*>(memory.data());
+      EXPECT_EQ(std::memcmp(raw, owned.data(), bytes), 0) << outputs << " x " << inputs;
+      for (std::size_t i = bytes; i < bytes + 64; ++i) ASSERT_EQ(raw[i], 0xee);
+    }
+  }
+}
+
+TEST(PackedMatrix, ItsLayoutHasANameOfItsOwnForEachPrecision) {
+  std::set<std::string> ids;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
+    const std::string id = PackedMatrix::LayoutId(precision);
+    EXPECT_EQ(id, PackedMatrix::LayoutId(precision));
+    EXPECT_EQ(id.find(cpu::Kernels().name), 0u) << id;
+    EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-"), id.npos) << id;
+    ids.insert(id);
+  }
+  EXPECT_EQ(ids.size(), 3u);
 }
 
 TEST(PackedMatrix, RowsSetInPartsAndHalfFormatsEqualTheirFloats) {

@@ -9,8 +9,10 @@
 
 #include "encoders/config.h"
 #include "encoders/model_files.h"
+#include "encoders/panels/tower_panels.h"
 #include "encoders/tower.h"
 #include "tests/parity/formula.h"
+#include "tests/support/roomy_disk.h"
 #include "tests/support/temp_dir.h"
 
 namespace espy::encoders {
@@ -174,6 +176,48 @@ class Parity : public ::testing::TestWithParam<std::string> {
 };
 INSTANTIATE_TEST_SUITE_P(Transformers, Parity, ::testing::ValuesIn(CaseNames()),
                          [](const auto& golden) { return golden.param; });
+
+// Every matrix of every family goes into the cache, under a name of its own.
+TEST_P(Parity, TowersFromTheCacheGiveTheSameBits) {
+  const json& golden = Golden();
+  const Model model(golden);
+  const auto config = ConfigOf(golden, model);
+  ESPY_ASSERT_OK(config);
+  const auto weights = OpenWeights(model.directory.path());
+  ESPY_ASSERT_OK(weights);
+  ThreadPool pool(2);
+  Workspace workspace;
+  const Pictures input(golden, config->vision, "pixels", 2);
+  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
+  const auto d = static_cast<std::size_t>(config->projection);
+  testing::RoomyDisk disk;
+  for (int p = 0; p < kernels::kPrecisions; ++p) {
+    const auto precision = static_cast<kernels::Precision>(p);
+    const auto encode = [&](bool cached, bool found) {
+      const WeightCacheOptions cache{
+          .use = cached ? WeightCache::kOn : WeightCache::kOff, .worth_keeping = 1, .env = &disk};
+      const auto source = DescribePanelSource(model.directory.path(), "space", cache.env);
+      TowerPanels image_panels(*source, "image", precision, cache);
+      TowerPanels text_panels(*source, "text", precision, cache);
+      const auto image = LoadImageTower(*config, **weights, {&pool, precision, &image_panels});
+      const auto text =
+          LoadTextTower(*config, **weights, PaddingOf(golden), {&pool, precision, &text_panels});
+      EXPECT_TRUE(image.ok() && text.ok());
+      EXPECT_EQ(image_panels.mapped(), found);
+      EXPECT_EQ(text_panels.mapped(), found);
+      image_panels.Save();
+      text_panels.Save();
+      (*weights)->Forget();
+      std::vector<float> out((input.views.size() + ids.size()) * d);
+      image.value()->Encode(input.views, &workspace, out.data(), &pool);
+      text.value()->Encode(ids, &workspace, out.data() + input.views.size() * d, &pool);
+      return out;
+    };
+    const std::vector<float> packed = encode(false, false);
+    EXPECT_EQ(encode(true, false), packed);
+    EXPECT_EQ(encode(true, true), packed);
+  }
+}
 
 TEST_P(Parity, EmbeddingsAgreeWithTransformers) {
   const json& golden = Golden();

@@ -88,6 +88,8 @@ Outcome ListAll(Session* session, const ListFlags& flags) {
       if (flags.measure) {
         line["precision"] = precision;
         line["memory"] = cost.memory;
+        line["memory_shared"] = cost.shared;
+        line["weights_bytes"] = cost.weights;
         line["ms_per_picture"] = cost.ms_per_picture;
         line["ms_per_text"] = cost.ms_per_text;
       }

@@ -145,13 +145,28 @@ Status MeasureSearch(Measurer* measure, std::int64_t dimension, int threads) {
                        [&] { return view->Search(row, params).status(); });
 }
 
-// Memory of this process that is no file's, as Linux counts it; 0 elsewhere.
-std::uint64_t PrivateBytes() {
+// Memory of this process as Linux counts it; 0 elsewhere.
+struct Resident {
+  std::uint64_t anonymous = 0, file = 0;
+};
+
+Resident ResidentBytes() {
+  Resident resident;
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
-    if (line.rfind("RssAnon:", 0) == 0) return std::stoull(line.substr(8)) * 1024;
+    const auto kilobytes = [&line] { return std::stoull(line.substr(8)) * 1024; };
+    if (line.rfind("RssAnon:", 0) == 0) resident.anonymous = kilobytes();
+    if (line.rfind("RssFile:", 0) == 0) resident.file = kilobytes();
   }
-  return 0;
+  return resident;
+}
+
+std::uint64_t Growth(std::uint64_t before, std::uint64_t after) {
+  return after > before ? after - before : 0;
+}
+
+std::uint64_t BytesOfParameter(Precision precision) {
+  return precision == Precision::kInt8 ? 1 : precision == Precision::kBfloat16 ? 2 : 4;
 }
 
 Result<std::unique_ptr<encoders::Encoder>> LoadEncoder(const BenchOptions& options) {
@@ -172,7 +187,7 @@ Result<std::unique_ptr<encoders::Encoder>> LoadEncoder(const BenchOptions& optio
 
 Result<ModelCost> MeasureModel(const BenchOptions& options, const ProgressFn& progress,
                                std::stop_token stop) {
-  const std::uint64_t before = PrivateBytes();
+  const Resident before = ResidentBytes();
   ESPY_ASSIGN_OR_RETURN(const auto encoder, LoadEncoder(options));
   const encoders::EncoderInfo& info = encoder->info();
   const std::int64_t batch = encoder->preferred_batch();
@@ -187,11 +202,14 @@ Result<ModelCost> MeasureModel(const BenchOptions& options, const ProgressFn& pr
   ESPY_RETURN_IF_ERROR(measure.Part(info.name + ": texts", 1, [&] {
     return encoder->EncodeTexts({&text, 1}, out.data());
   }));
-  const std::uint64_t after = PrivateBytes();
+  const Resident after = ResidentBytes();
   const std::vector<BenchPart> parts = measure.Take();
   ModelCost cost;
   cost.precision = encoder->precision();
-  cost.memory = after > before ? after - before : 0;
+  cost.shared = Growth(before.file, after.file);
+  cost.memory = Growth(before.anonymous, after.anonymous) + cost.shared;
+  cost.weights =
+      (info.image_parameters + info.text_parameters) * BytesOfParameter(cost.precision);
   cost.ms_per_picture = 1000.0 / parts[0].per_second;
   cost.ms_per_text = 1000.0 / parts[1].per_second;
   return cost;

@@ -57,6 +57,20 @@ def weight_index():
     write("weight_index", "lacking", json.dumps(index).encode() + b"\0" + shard("c"))
 
 
+def panel_file():
+    def text(s):
+        return bytes([len(s)]) + s.encode()
+    def matrix(name, outputs, inputs, precision, size):
+        length = bytes([size & 0x7f | 0x80, size >> 7]) if size > 127 else bytes([size])
+        return text(name) + bytes([outputs, inputs, precision]) + length + bytes(8)
+    start = text("/models/a") + text("image") + text("avx2-00112233")
+    # Two bytes of how many lines of 64 bytes follow, then what follows the header's key.
+    write("panel_file", "none", bytes(2) + start + b"\0")
+    write("panel_file", "one", b"\4\0" + start + b"\1" + matrix("a.weight", 16, 4, 0, 256))
+    write("panel_file", "three", b"\7\0" + start + b"\3" + matrix("q+k+v", 24, 4, 1, 192) + matrix("b", 1, 1, 2, 0)
+          + matrix("c", 40, 6, 2, 240))
+
+
 def config():
     clip = {"model_type": "clip", "projection_dim": 512, "logit_scale_init_value": 2.6592,
             "text_config": {"hidden_size": 512, "num_attention_heads": 8, "eos_token_id": 2, "hidden_act": "quick_gelu"},
@@ -127,6 +141,7 @@ def tokenizer():
 if __name__ == "__main__":
     safetensors()
     weight_index()
+    panel_file()
     config()
     tokenizer()
     for path in sorted(SEEDS.glob("*/*")):

@@ -57,6 +57,15 @@ for \fB\-\-dry\-run\fR. What is typed wins.
 \fBESPY_MODELS\fR
 directories to look for models in, with colons between
 .TP
+\fBESPY_CACHE_DIR\fR
+the directory for weights laid out for this processor, instead of .espy\-cache in the model's own
+.TP
+\fBESPY_WEIGHT_CACHE\fR
+off: keep no such files and read none; verify: check every byte of them at each start; on
+.TP
+\fBESPY_CACHE_MB\fR
+the most that such files of all models may take in a directory that they share; 16384
+.TP
 \fBESPY_CPU\fR
 baseline, avx2 or avx512: use no wider instructions than these
 .TP

@@ -208,8 +208,7 @@ Result<ModelCost> MeasureModel(const BenchOptions& options, const ProgressFn& pr
   cost.precision = encoder->precision();
   cost.shared = Growth(before.file, after.file);
   cost.memory = Growth(before.anonymous, after.anonymous) + cost.shared;
-  cost.weights =
-      (info.image_parameters + info.text_parameters) * BytesOfParameter(cost.precision);
+  cost.weights = (info.image_parameters + info.text_parameters) * BytesOfParameter(cost.precision);
   cost.ms_per_picture = 1000.0 / parts[0].per_second;
   cost.ms_per_text = 1000.0 / parts[1].per_second;
   return cost;

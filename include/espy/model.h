@@ -63,8 +63,8 @@ struct ModelCost {
   std::uint64_t memory = 0;                // bytes that this process holds more, both towers in use
   std::uint64_t shared = 0;   // of these, mapped files', which other processes use with this one
   std::uint64_t weights = 0;  // all parameters in that precision, the token table among them
-  double ms_per_picture = 0;               // in batches of the encoder's choice, decoding left out
-  double ms_per_text = 0;                  // a phrase of nine words, alone
+  double ms_per_picture = 0;  // in batches of the encoder's choice, decoding left out
+  double ms_per_text = 0;     // a phrase of nine words, alone
 };
 ESPY_EXPORT Result<ModelCost> MeasureModel(const BenchOptions& options,
                                            const ProgressFn& progress = {},

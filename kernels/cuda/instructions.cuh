@@ -18,6 +18,7 @@ ESPY_DEVICE int ThreadsOfBlock() { return static_cast<int>(blockDim.x); }
 ESPY_DEVICE int BlockX() { return static_cast<int>(blockIdx.x); }
 ESPY_DEVICE int BlockY() { return static_cast<int>(blockIdx.y); }
 ESPY_DEVICE void SyncBlock() { __syncthreads(); }
+ESPY_DEVICE void SyncWarp() { __syncwarp(); }
 
 // The block's shared memory, 16-byte aligned, as large as the launch asked for.
 ESPY_DEVICE std::byte* SharedMemory() {
@@ -131,6 +132,23 @@ ESPY_DEVICE void WaitBarrier(Barrier* barrier, int parity) {
         : "r"(SharedAddress(barrier)), "r"(parity)
         : "memory");
   }
+}
+
+// 16 bytes that are read once: past the first-level cache.
+ESPY_DEVICE void LoadOnce16(const void* from, std::uint32_t (&r)[4]) {
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "l"(from));
+}
+
+// a b + c with one rounding.
+ESPY_DEVICE float FusedMultiplyAdd(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+
+// In shared or device memory; what was there before.
+ESPY_DEVICE int AtomicAdd(int* to, int n) { return atomicAdd(to, n); }
+// Of numbers that are 0 or more.
+ESPY_DEVICE void AtomicMax(float* to, float x) {
+  atomicMax(reinterpret_cast<unsigned*>(to), __float_as_uint(x));
 }
 
 }  // namespace espy::cuda

@@ -65,9 +65,9 @@ Status Start(const char* what, void (*kernel)(Parameters...), const Grid& grid, 
 
 #else
 
-// Those of an H100.
+// An H100's.
 inline int MostSharedBytes() { return 227 * 1024; }
-inline int Multiprocessors() { return 132; }
+inline int Multiprocessors() { return emulation::Multiprocessors(); }
 
 template <class... Parameters, class... Arguments>
 Status Start(const char* /*what*/, void (*kernel)(Parameters...), const Grid& grid,

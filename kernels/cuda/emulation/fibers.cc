@@ -236,10 +236,14 @@ class Block {
 Block* Block::running_ = nullptr;
 Block* current = nullptr;
 Order next_order = Order::kForward;
+int multiprocessors = 132;
 
 }  // namespace
 
 void SetOrder(Order order) { next_order = order; }
+
+void SetMultiprocessors(int count) { multiprocessors = count; }
+int Multiprocessors() { return multiprocessors; }
 
 void Run(const Launch& launch, const std::function<void()>& kernel) {
   ESPY_CHECK(launch.threads > 0 && launch.threads % kLanes == 0 && launch.threads <= 1024,

@@ -15,6 +15,11 @@ enum class Order { kForward, kBackward, kShuffled };
 // Of the launches that follow.
 void SetOrder(Order order);
 
+// What the emulated device says it has; 132, an H100's, to begin with. With one, a block has the
+// work of many.
+void SetMultiprocessors(int count);
+int Multiprocessors();
+
 struct Launch {
   int blocks_x = 1;
   int blocks_y = 1;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "kernels/cuda/emulation/fibers.h"
 
@@ -52,6 +53,8 @@ inline bool AnyLane(bool says) {
   for (const bool lane : ExchangeInWarp(says).lanes) any = any || lane;
   return any;
 }
+
+inline void SyncWarp() { AnyLane(false); }
 
 inline float Exp2(float x) { return std::exp2(x); }
 inline float ReciprocalRoot(float x) { return 1.0f / std::sqrt(x); }
@@ -103,6 +106,12 @@ inline void InitBarrier(Barrier* barrier, int arrivals) {
 }
 inline void ArriveAfterCopies(Barrier* barrier) { emulation::ArriveAfterCopies(barrier); }
 inline void WaitBarrier(Barrier* barrier, int parity) { emulation::WaitBarrier(barrier, parity); }
+
+inline void LoadOnce16(const void* from, std::uint32_t (&r)[4]) { std::memcpy(r, from, 16); }
+inline float FusedMultiplyAdd(float a, float b, float c) { return std::fma(a, b, c); }
+// Fibers are not interrupted.
+inline int AtomicAdd(int* to, int n) { return std::exchange(*to, *to + n); }
+inline void AtomicMax(float* to, float x) { *to = x > *to ? x : *to; }
 
 }  // namespace espy::cuda
 

@@ -1,0 +1,2 @@
+// The kernels of search, compiled for fibers.
+#include "kernels/cuda/search.cu"

@@ -154,7 +154,7 @@ void SegmentedIndex::RebuildView() {
   }
   if (growing_->published_rows > 0) parts.push_back({growing_, growing_->published_rows});
   view_ = std::make_shared<const SegmentView>(options_.dimension, published_seq_, published_live_,
-                                              std::move(parts));
+                                              std::move(parts), options_.device);
 }
 
 std::shared_ptr<const View> SegmentedIndex::TakeView() const {

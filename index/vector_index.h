@@ -25,6 +25,8 @@ struct Candidate {
   std::uint64_t id = 0;
 };
 
+class DeviceSearch;  // device_search.h
+
 struct IndexOptions {
   std::int64_t dimension = 0;
   std::int64_t seal_rows = 20'000;  // the growing segment is sealed at this many rows
@@ -35,6 +37,8 @@ struct IndexOptions {
   double merge_dead_share = 0.2;  // a sealed segment with more dead rows than this is rewritten
   int merge_fan_in = 8;           // this many segments of like size are merged to one
   int threads = 0;                // for building; 0: one for each core
+  // Searches segments on a GPU, exactly, in place of their graphs; null: all on the CPU.
+  std::shared_ptr<DeviceSearch> device;
 };
 
 // Where segments are kept: implemented by the engine over storage. Chunks are at most 4 MiB;

@@ -51,6 +51,16 @@ void Intersect(std::span<const std::uint64_t> ids, std::span<const std::uint64_t
 
 SegmentView::PartPlan SegmentView::PlanPart(const ViewPart& part,
                                             const SearchParams& params) const {
+  if (device_ != nullptr) {
+    const std::int64_t allowed =
+        params.allowed.has_value() ? static_cast<std::int64_t>(params.allowed->size()) : part.rows;
+    if (device_->Takes(part.rows, std::min(allowed, part.rows), params.k)) return {Way::kDevice, 0};
+  }
+  return PlanOnCpu(part, params);
+}
+
+SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
+                                             const SearchParams& params) const {
   const Segment& segment = *part.segment;
   const auto allowed = params.allowed.has_value()
                            ? static_cast<std::int64_t>(params.allowed->size())
@@ -71,6 +81,43 @@ SegmentView::PartPlan SegmentView::PlanPart(const ViewPart& part,
   const double walk_cost = ef / std::max(share, 1e-9) * kScoredPerBeamRow * kJumpCost;
   if (walk_cost >= exact_cost) return exact;
   return {Way::kGraph, static_cast<std::int64_t>(exact_cost)};
+}
+
+std::vector<ViewPart> SegmentView::SearchDevice(const float* query, const SearchParams& params,
+                                                TopK* top) const {
+  std::vector<ViewPart> left, taken;
+  for (const ViewPart& part : parts_) {
+    (PlanPart(part, params).way == Way::kDevice ? taken : left).push_back(part);
+  }
+  if (taken.empty()) return left;
+  std::vector<DevicePart> asked;
+  for (const ViewPart& part : taken) {
+    DevicePart device_part{.segment = part.segment, .rows = part.rows, .seq = seq_, .allowed = {}};
+    if (params.allowed.has_value()) {
+      device_part.allowed = [&, part](RowMask* mask) {
+        const Segment& segment = *part.segment;
+        const auto allow = [&](std::int64_t row) {
+          if (!segment.AliveAt(row, seq_)) return;
+          (*mask)[static_cast<std::size_t>(row / 32)] |= 1u << row % 32;
+        };
+        if (segment.sealed()) {
+          Intersect(segment.sorted_ids(), *params.allowed, allow);
+        } else {
+          for (std::int64_t row = 0; row < part.rows; ++row) {
+            if (IsAllowed(params, segment.Id(row))) allow(row);
+          }
+        }
+      };
+    }
+    asked.push_back(std::move(device_part));
+  }
+  std::vector<bool> searched;
+  // An error was logged, and leaves all of them to the CPU.
+  const Status status = device_->Search(asked, query, params.k, top, &searched);
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    if (!status.ok() || !searched[i]) left.push_back(taken[i]);
+  }
+  return left;
 }
 
 void SegmentView::SearchRows(const ViewPart& part, const float* query, const SearchParams& params,
@@ -137,12 +184,12 @@ Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
   std::vector<float> padded(static_cast<std::size_t>(PaddedDimension(dimension_)), 0.0f);
   std::copy(query.begin(), query.end(), padded.begin());
   TopK top(params.k, live_rows_);
-  for (const ViewPart& part : parts_) {
-    const PartPlan plan = PlanPart(part, params);
+  for (const ViewPart& part : SearchDevice(padded.data(), params, &top)) {
+    const PartPlan plan = PlanOnCpu(part, params);
     if (plan.way == Way::kGraph && SearchGraph(part, plan, padded.data(), params, &top)) continue;
     SearchParams exact = params;
     exact.exact = true;
-    if (PlanPart(part, exact).way == Way::kAllowedRows) {
+    if (PlanOnCpu(part, exact).way == Way::kAllowedRows) {
       SearchAllowedRows(part, padded.data(), params, &top);
     } else {
       SearchRows(part, padded.data(), params, &top);
@@ -164,19 +211,27 @@ std::vector<std::uint64_t> SegmentView::LiveIds() const {
 }
 
 std::string SegmentView::Plan(const SearchParams& params) const {
-  std::int64_t graphs = 0, graph_rows = 0, exact = 0, exact_rows = 0;
+  std::int64_t graphs = 0, graph_rows = 0, exact = 0, exact_rows = 0, device_rows = 0;
   for (const ViewPart& part : parts_) {
-    const bool graph = PlanPart(part, params).way == Way::kGraph;
+    const Way way = PlanPart(part, params).way;
+    if (way == Way::kDevice) {
+      device_rows += part.rows;
+      continue;
+    }
+    const bool graph = way == Way::kGraph;
     ++(graph ? graphs : exact);
     (graph ? graph_rows : exact_rows) += part.rows;
   }
   std::string plan;
-  if (graphs > 0) {
-    plan += "HNSW over " + std::to_string(graph_rows) + " rows in " + std::to_string(graphs) +
-            (graphs == 1 ? " segment" : " segments") + ", ef " +
-            std::to_string(std::max<std::int64_t>(params.ef_search, params.k));
+  if (device_rows > 0) {
+    plan = "exact over " + std::to_string(device_rows) + " rows on " + device_->name();
   }
-  if (exact > 0 || graphs == 0) {
+  if (graphs > 0) {
+    plan += (plan.empty() ? "HNSW over " : "; HNSW over ") + std::to_string(graph_rows) +
+            " rows in " + std::to_string(graphs) + (graphs == 1 ? " segment" : " segments") +
+            ", ef " + std::to_string(std::max<std::int64_t>(params.ef_search, params.k));
+  }
+  if (exact > 0 || (graphs == 0 && device_rows == 0)) {
     plan += (plan.empty() ? "exact over " : "; exact over ") + std::to_string(exact_rows) +
             " rows in " + std::to_string(exact) + (exact == 1 ? " segment" : " segments");
   }

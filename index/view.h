@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "index/device_search.h"
 #include "index/segment.h"
 #include "index/top_k.h"
 #include "index/vector_index.h"
@@ -22,8 +23,12 @@ struct ViewPart {
 class SegmentView final : public View {
  public:
   SegmentView(std::int64_t dimension, std::uint64_t seq, std::int64_t live_rows,
-              std::vector<ViewPart> parts)
-      : dimension_(dimension), seq_(seq), live_rows_(live_rows), parts_(std::move(parts)) {}
+              std::vector<ViewPart> parts, std::shared_ptr<DeviceSearch> device)
+      : dimension_(dimension),
+        seq_(seq),
+        live_rows_(live_rows),
+        parts_(std::move(parts)),
+        device_(std::move(device)) {}
 
   std::uint64_t seq() const override { return seq_; }
   std::int64_t live_rows() const override { return live_rows_; }
@@ -33,8 +38,9 @@ class SegmentView final : public View {
   std::string Plan(const SearchParams& params) const override;
 
  private:
-  // How one part is searched: by its graph, or exactly over all rows or over the allowed ones.
-  enum class Way { kRows, kAllowedRows, kGraph };
+  // How one part is searched: by its graph, exactly over all rows or over the allowed ones, or
+  // exactly on the device.
+  enum class Way { kRows, kAllowedRows, kGraph, kDevice };
   struct PartPlan {
     Way way = Way::kRows;
     std::int64_t budget =
@@ -42,6 +48,11 @@ class SegmentView final : public View {
   };
   PartPlan PlanPart(const ViewPart& part, const SearchParams& params) const;
 
+  // Adds what the device finds to `top`; the parts that are left to the CPU.
+  std::vector<ViewPart> SearchDevice(const float* query, const SearchParams& params,
+                                     TopK* top) const;
+  // The same without the device.
+  PartPlan PlanOnCpu(const ViewPart& part, const SearchParams& params) const;
   void SearchRows(const ViewPart& part, const float* query, const SearchParams& params,
                   TopK* top) const;
   void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
@@ -54,6 +65,7 @@ class SegmentView final : public View {
   const std::uint64_t seq_;
   const std::int64_t live_rows_;
   const std::vector<ViewPart> parts_;
+  const std::shared_ptr<DeviceSearch> device_;  // may be null
 };
 
 }  // namespace espy::index

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "kernels/cuda/device_buffer.h"
 #include "kernels/cuda/launch.cuh"
 
@@ -33,12 +34,21 @@ Result<DeviceBuffer> DeviceBuffer::Allocate(std::size_t bytes) {
 
 DeviceBuffer::~DeviceBuffer() { cudaFree(data_); }
 
-Status DeviceBuffer::Upload(const void* from) {
-  return OfCuda(cudaMemcpy(data_, from, bytes_, cudaMemcpyHostToDevice), "copy to the GPU");
+Status DeviceBuffer::Upload(const void* from) { return UploadPart(0, from, bytes_); }
+Status DeviceBuffer::Download(void* to) const { return DownloadPart(0, to, bytes_); }
+
+Status DeviceBuffer::UploadPart(std::size_t at, const void* from, std::size_t bytes) {
+  ESPY_CHECK(at <= bytes_ && bytes <= bytes_ - at, "a copy stays within the buffer");
+  return OfCuda(
+      cudaMemcpy(static_cast<std::byte*>(data_) + at, from, bytes, cudaMemcpyHostToDevice),
+      "copy to the GPU");
 }
 
-Status DeviceBuffer::Download(void* to) const {
-  return OfCuda(cudaMemcpy(to, data_, bytes_, cudaMemcpyDeviceToHost), "copy from the GPU");
+Status DeviceBuffer::DownloadPart(std::size_t at, void* to, std::size_t bytes) const {
+  ESPY_CHECK(at <= bytes_ && bytes <= bytes_ - at, "a copy stays within the buffer");
+  return OfCuda(
+      cudaMemcpy(to, static_cast<const std::byte*>(data_) + at, bytes, cudaMemcpyDeviceToHost),
+      "copy from the GPU");
 }
 
 }  // namespace espy::cuda

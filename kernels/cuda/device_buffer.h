@@ -41,6 +41,9 @@ class DeviceBuffer {
   // Wait for the default stream's work and copy bytes() bytes.
   Status Upload(const void* from);
   Status Download(void* to) const;
+  // The same for the bytes [at, at + bytes).
+  Status UploadPart(std::size_t at, const void* from, std::size_t bytes);
+  Status DownloadPart(std::size_t at, void* to, std::size_t bytes) const;
 
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }

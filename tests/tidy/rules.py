@@ -7,7 +7,7 @@ ROOMS = {
     "imaging": {"base"},
     "kernels": {"base"},
     "encoders": {"base", "kernels", "imaging"},
-    "index": {"base"},
+    "index": {"base", "kernels"},
     "storage": {"base"},
     "engine": {"base", "imaging", "kernels", "encoders", "index", "storage"},
     "cli": set(),  # a door: it sees the public headers and nothing behind them

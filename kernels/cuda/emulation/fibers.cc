@@ -237,6 +237,7 @@ Block* Block::running_ = nullptr;
 Block* current = nullptr;
 Order next_order = Order::kForward;
 int multiprocessors = 132;
+int copies_until_failure = 0;  // 0: none fails
 
 }  // namespace
 
@@ -244,6 +245,15 @@ void SetOrder(Order order) { next_order = order; }
 
 void SetMultiprocessors(int count) { multiprocessors = count; }
 int Multiprocessors() { return multiprocessors; }
+
+void FailCopiesFrom(int n) { copies_until_failure = n; }
+bool DeviceFails() {
+  if (copies_until_failure > 1)
+    --copies_until_failure;
+  else if (copies_until_failure == 1)
+    return true;
+  return false;
+}
 
 void Run(const Launch& launch, const std::function<void()>& kernel) {
   ESPY_CHECK(launch.threads > 0 && launch.threads % kLanes == 0 && launch.threads <= 1024,

@@ -20,6 +20,11 @@ void SetOrder(Order order);
 void SetMultiprocessors(int count);
 int Multiprocessors();
 
+// Copies between host and device fail from the n-th on, counted from now; 0: never (again).
+void FailCopiesFrom(int n);
+// Counts one copy; whether it fails.
+bool DeviceFails();
+
 struct Launch {
   int blocks_x = 1;
   int blocks_y = 1;

@@ -22,16 +22,18 @@ int TerminalColumns() {
 }  // namespace
 
 std::string FormatProgress(const ProgressLine& line) {
-  std::string text = FormatCount(line.done);
-  if (line.total > 0) text += " / " + FormatCount(line.total) + (line.total_grows ? "+" : "");
-  text += " " + line.what;
+  const bool bytes = line.what == "bytes";  // these have units of their own
+  const auto amount = [bytes](std::uint64_t n) { return bytes ? FormatBytes(n) : FormatCount(n); };
+  std::string text = amount(line.done);
+  if (line.total > 0) text += " / " + amount(line.total) + (line.total_grows ? "+" : "");
+  if (!bytes) text += " " + line.what;
   if (line.total > 0 && !line.total_grows) {
     text += "  " + std::to_string(std::min<std::uint64_t>(line.done * 100 / line.total, 100)) + "%";
   }
   if (line.per_second > 0) {
-    text += "  " + (line.per_second < 99.95
+    text += "  " + (!bytes && line.per_second < 99.95
                         ? FormatFixed(line.per_second, 1)
-                        : FormatCount(static_cast<std::uint64_t>(line.per_second + 0.5)));
+                        : amount(static_cast<std::uint64_t>(line.per_second + 0.5)));
     text += "/s";
   }
   if (line.seconds_left >= 0 && !line.total_grows) {

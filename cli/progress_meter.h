@@ -23,7 +23,8 @@ struct ProgressLine {
   double seconds_left = -1;  // negative while unknown
 };
 
-// "312 / 1,032 pictures  30%  45.2/s  16 s left  2 failed"
+// "312 / 1,032 pictures  30%  45.2/s  16 s left  2 failed"; of "bytes"
+// "120.0 MB / 605.2 MB  19%  11.2 MB/s  44 s left"
 std::string FormatProgress(const ProgressLine& line);
 
 class ProgressMeter {

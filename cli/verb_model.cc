@@ -26,6 +26,9 @@ Json ModelToJson(const ModelDescription& model) {
   out["bytes"] = model.bytes;
   out["space_id"] = model.space_id;
   out["bundled"] = model.bundled;
+  out["installed"] = model.installed;
+  out["repository"] = model.repository;
+  out["licence"] = model.licence;
   return out;
 }
 
@@ -33,6 +36,7 @@ std::string Millions(std::uint64_t n) {
   return FormatFixed(static_cast<double>(n) / 1e6, n < 100'000'000 ? 1 : 0) + " M";
 }
 
+// What is known of it; sizes of one that is not here are what its publisher's pages say.
 void PrintModel(Session* session, const ModelDescription& model) {
   Table table({Table::Align::kLeft, Table::Align::kLeft});
   table.Add({"name", EscapeForTerminal(model.name) + (model.bundled ? " (bundled)" : "")});
@@ -41,18 +45,48 @@ void PrintModel(Session* session, const ModelDescription& model) {
   table.Add({"pictures", std::to_string(model.image_size) + " x " +
                              std::to_string(model.image_size) + " pixels"});
   table.Add({"texts", std::to_string(model.context) + " tokens"});
-  table.Add({"size", Millions(model.image_parameters) + " image and " +
-                         Millions(model.text_parameters) + " text parameters, " +
-                         FormatBytes(model.bytes)});
-  table.Add({"space", model.space_id});
-  table.Add({"directory", EscapeForTerminal(model.directory)});
+  if (model.installed) {
+    table.Add({"size", Millions(model.image_parameters) + " image and " +
+                           Millions(model.text_parameters) + " text parameters, " +
+                           FormatBytes(model.bytes)});
+  } else {
+    table.Add({"size", "about " + FormatBytes(model.bytes)});
+  }
+  if (!model.repository.empty()) table.Add({"repository", EscapeForTerminal(model.repository)});
+  if (!model.licence.empty()) table.Add({"licence", EscapeForTerminal(model.licence)});
+  if (model.installed) {
+    table.Add({"space", model.space_id});
+    table.Add({"directory", EscapeForTerminal(model.directory)});
+  } else {
+    table.Add({"directory", "not on this computer: espy model pull " + model.name});
+  }
   session->out.Write(table.Format());
 }
 
 struct ListFlags {
   bool measure = false;
+  bool installed = false;
   Precision precision = Precision::kAuto;
 };
+
+// The usual published models that are not here.
+void ListKnown(Session* session, const std::vector<ModelDescription>& models) {
+  Table table({Table::Align::kLeft, Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight,
+               Table::Align::kLeft, Table::Align::kLeft});
+  bool any = false;
+  for (const ModelDescription& model : models) {
+    if (model.installed) continue;
+    any = true;
+    if (session->json) {
+      session->out.Line(ToLine(ModelToJson(model)));
+    } else {
+      table.Add({model.name, model.family, std::to_string(model.dimension) + " d",
+                 "~" + FormatBytes(model.bytes), model.licence, model.repository});
+    }
+  }
+  if (!any || session->json) return;
+  session->out.Write("\nTo be had with espy model pull NAME:\n" + table.Format());
+}
 
 // A model that cannot be measured is named on stderr, and the others still are.
 Outcome ListAll(Session* session, const ListFlags& flags) {
@@ -64,7 +98,10 @@ Outcome ListAll(Session* session, const ListFlags& flags) {
   GracefulStop graceful("");
   ProgressMeter meter(flags.measure && session->shows_progress());
   int outcome = kDone;
-  for (const ModelDescription& model : ListModels()) {
+  const std::vector<ModelDescription> models = ListModels(
+      flags.measure || flags.installed ? ModelSet::kInstalled : ModelSet::kInstalledAndKnown);
+  for (const ModelDescription& model : models) {
+    if (!model.installed) continue;
     ModelCost cost;
     if (flags.measure) {
       BenchOptions options;
@@ -107,6 +144,7 @@ Outcome ListAll(Session* session, const ListFlags& flags) {
     table.Add(row);
   }
   session->out.Write(table.Format());
+  ListKnown(session, models);
   return outcome;
 }
 
@@ -131,19 +169,27 @@ void AddModelVerbs(CLI::App* program, Session* session) {
   CLI::App* model = AddVerb(program, session, "model",
                             "the models that turn pictures and words into vectors", R"(Examples:
   espy model list --measure
-  espy model info espy-mini
-  espy model add ~/models/clip-vit-base-patch32
+  espy model pull clip-b32
+  espy model info clip-b32
+  espy model add ~/models/my-siglip
 
-A model is a directory as its publishers ship it: config.json, preprocessor_config.json, the tokenizer's files and
-model.safetensors (or its parts with model.safetensors.index.json); or open_clip_config.json with
-open_clip_model.safetensors. $ESPY_MODELS names more directories to look in, with colons between.
+A model is a directory as its publishers ship it, in one of these layouts:
+  transformers   config.json with model_type clip, siglip or siglip2 (also NaFlex), preprocessor_config.json
+                 (or processor_config.json), and model.safetensors or the parts that model.safetensors.index.json names
+  OpenCLIP       open_clip_config.json and open_clip_model.safetensors (ViT towers, and timm's SigLIP towers)
+with the tokenizer's files: tokenizer.json (byte-level BPE, Gemma's BPE), vocab.json and merges.txt, spiece.model or
+tokenizer.model; tokenizer_config.json and special_tokens_map.json beside them. Pickles (.bin, .pt) are never read.
+A directory stands everywhere for a name. Names are looked for in $ESPY_MODELS (directories with colons between), in
+~/.local/share/espy/models, with the program, and in the Hugging Face hub's cache ($HF_HUB_CACHE, $HF_HOME/hub).
 )");
   RequireVerbBelow(model);
 
-  CLI::App* list = AddVerb(model, session, "list", "the models that are installed", "");
+  CLI::App* list =
+      AddVerb(model, session, "list", "the models that are here, and the usual ones to be had", "");
   auto list_flags = std::make_shared<ListFlags>();
   AddSwitch(list, "--measure", &list_flags->measure,
             "also what each costs on this computer: memory, time for a picture and for a text");
+  AddSwitch(list, "--installed", &list_flags->installed, "only those that are here");
   AddPrecision(list, &list_flags->precision);
   Runs(list, session, [session, list_flags] { return ListAll(session, *list_flags); });
 
@@ -154,6 +200,8 @@ open_clip_model.safetensors. $ESPY_MODELS names more directories to look in, wit
           Need::kRequired);
   Runs(info, session,
        [session, flags] { return ShowModel(session, DescribeModel(flags->target)); });
+
+  AddModelPull(model, session);
 
   CLI::App* add =
       AddVerb(model, session, "add", "check a model whole and install it for this user", "");

@@ -24,6 +24,7 @@ void AddVerify(CLI::App* program, Session* session);
 void AddRebuild(CLI::App* program, Session* session);
 void AddCompact(CLI::App* program, Session* session);
 void AddModelVerbs(CLI::App* program, Session* session);
+void AddModelPull(CLI::App* model, Session* session);  // below `model`
 void AddBench(CLI::App* program, Session* session);
 void AddHelp(CLI::App* program, Session* session);
 void AddCompletion(CLI::App* program, Session* session);

@@ -26,7 +26,7 @@ struct EncoderOptions {
 
 // What is known of a model without loading its weights.
 struct EncoderInfo {
-  std::string name;  // the directory's name
+  std::string name;  // the directory's name; of a snapshot in the hub's cache, the model's there
   std::string directory;
   std::string family;          // "clip", "siglip", "siglip2"
   std::int64_t dimension = 0;  // of both towers' output

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "encoders/config.h"
+#include "encoders/hub_cache.h"
 #include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/safetensors.h"
@@ -131,7 +132,10 @@ Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_spac
   ESPY_ASSIGN_OR_RETURN(const auto weights, OpenWeights(directory));
   EncoderInfo info;
   info.directory = directory;
-  info.name = std::filesystem::path(AbsolutePath(directory)).filename().string();
+  info.name = NameOfSnapshot(HubCacheDirectory(), directory);
+  if (info.name.empty()) {
+    info.name = std::filesystem::path(AbsolutePath(directory)).filename().string();
+  }
   info.family = FamilyName(config.family);
   info.dimension = config.projection;
   info.context = config.text.context;

@@ -5,6 +5,7 @@
 
 #include "base/env.h"
 #include "base/status_macros.h"
+#include "encoders/json.h"
 #include "encoders/openclip/openclip_names.h"
 #include "encoders/weight_index.h"
 
@@ -17,9 +18,18 @@ constexpr char kConfig[] = "config.json";
 constexpr char kOpenClipConfig[] = "open_clip_config.json";
 constexpr char kOpenClipWeights[] = "open_clip_model.safetensors";
 constexpr std::uint64_t kMaxIndexBytes = 32 << 20;  // published ones are below 1 MB
+constexpr std::uint64_t kMaxConfigBytes = 4 << 20;  // below 10 KB
 
 bool IsThere(const std::string& directory, const char* name) {
   return Env::Default()->Stat(directory + "/" + name).ok();
+}
+
+// timm writes a config.json too, for its image tower alone; only transformers' has a model_type.
+// One that cannot be read counts as transformers', so that the error is about it.
+bool IsTransformersConfig(const std::string& path) {
+  const Result<std::string> text = Env::Default()->ReadFile(path, kMaxConfigBytes);
+  const Result<JsonValue> config = text.ok() ? ParseJson(*text, path) : text.status();
+  return !config.ok() || config->FindGiven("model_type") != nullptr;
 }
 
 Result<WeightIndex> ReadWeightIndex(const std::string& path) {
@@ -54,10 +64,11 @@ Status NoWeights(const std::string& directory) {
 }  // namespace
 
 Layout LayoutOf(const std::string& directory) {
-  const bool transformers =
-      IsThere(directory, kConfig) && (IsThere(directory, kWeights) || IsThere(directory, kIndex));
-  return !transformers && IsThere(directory, kOpenClipConfig) ? Layout::kOpenClip
-                                                              : Layout::kTransformers;
+  if (!IsThere(directory, kOpenClipConfig)) return Layout::kTransformers;
+  const bool transformers = IsThere(directory, kConfig) &&
+                            (IsThere(directory, kWeights) || IsThere(directory, kIndex)) &&
+                            IsTransformersConfig(directory + "/" + kConfig);
+  return transformers ? Layout::kTransformers : Layout::kOpenClip;
 }
 
 std::string ConfigFileName(const std::string& directory) {

@@ -17,7 +17,8 @@ enum class Layout {
 };
 
 // kOpenClip where there is an open_clip_config.json and transformers' two files are not both there:
-// publishers often ship a model in both layouts.
+// publishers often ship a model in both layouts. A config.json without model_type is timm's and
+// counts for nothing.
 Layout LayoutOf(const std::string& directory);
 // The name of the layout's configuration file.
 std::string ConfigFileName(const std::string& directory);

@@ -10,6 +10,8 @@
 
 #include "base/env.h"
 #include "base/logging.h"
+#include "encoders/hub_cache.h"
+#include "encoders/known_models.h"
 #include "encoders/model_files.h"
 
 namespace espy::encoders {
@@ -117,6 +119,18 @@ Result<std::string> ResolveModel(const std::string& name_or_directory) {
     if (is_name && HoldsModel(candidate)) return candidate;
     for (std::string& name : NamesIn(directory)) names.insert(std::move(name));
   }
+  const Result<HubName> hub = ParseHubName(name_or_directory);
+  if (hub.ok()) {
+    Result<std::string> snapshot = FindSnapshot(HubCacheDirectory(), *hub);
+    if (snapshot.ok() || FindKnownRepository(hub->repository) != nullptr) return snapshot;
+    std::error_code error;
+    if (!is_name && !fs::exists(name_or_directory, error)) {
+      return Status::NotFound(name_or_directory +
+                              ": is neither a directory nor a model in the hub's cache; if the hub "
+                              "has it, get it with `espy model pull " +
+                              name_or_directory + "`");
+    }
+  }
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
   if (is_name) {
@@ -144,6 +158,14 @@ std::vector<EncoderInfo> ListEncoders() {
       } else {
         Log(LogLevel::kWarning, info.status().message());
       }
+    }
+  }
+  for (const std::string& snapshot : ListSnapshots(HubCacheDirectory())) {
+    Result<EncoderInfo> info = DescribeEncoder(snapshot);
+    if (!info.ok()) {
+      Log(LogLevel::kInfo, info.status().message());  // another tool's, perhaps of no use here
+    } else if (seen.insert(info->name).second) {
+      encoders.push_back(std::move(info).value());
     }
   }
   return encoders;

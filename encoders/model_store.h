@@ -20,7 +20,8 @@ std::string UserModelDirectory();
 std::vector<std::string> ModelDirectories();
 
 // A directory holding config.json or open_clip_config.json is itself (made absolute); else the
-// first ModelDirectories() entry with a folder of that name. NotFound lists the names there are.
+// first ModelDirectories() entry with a folder of that name; else what the hub's cache has under it
+// (hub_cache.h). NotFound lists the names there are, or says how to get the model.
 Result<std::string> ResolveModel(const std::string& name_or_directory);
 
 // What config.json, the tokenizer's settings and the weight file's header say, in milliseconds: of
@@ -34,8 +35,8 @@ Result<std::string> ResolveModel(const std::string& name_or_directory);
 // all of these are taken for the same model, without reading the gigabytes between them.
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id = true);
 
-// Every model found, one for each name, in the order of ModelDirectories() and then of names. What
-// cannot be described is left out and logged.
+// Every model found, one for each name, in the order of ModelDirectories() and then of names; then
+// those of the hub's cache. What cannot be described is left out and logged.
 std::vector<EncoderInfo> ListEncoders();
 
 // Loads the model whole (both towers) to prove it, then copies its files to UserModelDirectory()

@@ -16,23 +16,29 @@ namespace espy {
 
 struct ModelDescription {
   std::string name;
-  std::string directory;
-  std::string family;           // "clip" or "siglip"
+  std::string directory;        // "" when it is not installed
+  std::string family;           // "clip", "siglip" or "siglip2"
   std::int64_t dimension = 0;   // of its vectors
   std::int64_t image_size = 0;  // pixels a side
   std::int64_t context = 0;     // tokens of a text
   std::uint64_t image_parameters = 0;
   std::uint64_t text_parameters = 0;
-  std::uint64_t bytes = 0;  // of its weight files
-  std::string space_id;     // hash of what makes two vectors comparable
+  std::uint64_t bytes = 0;  // of its weight files; not installed: about what a pull fetches
+  std::string space_id;     // hash of what makes two vectors comparable; "" when not installed
   bool bundled = false;
+  // Of the usual published models, one that is not on this computer is described too, as far as its
+  // publisher does; PullModel (pull.h) gets it by its name.
+  bool installed = true;
+  std::string repository;  // at the Hugging Face hub, "ORG/NAME"; "" when it is not from there
+  std::string licence;     // as its repository's card tags it; "" when not known
 };
 
 // Directories that models are looked for in, in order: $ESPY_MODELS (colon-separated), the user's
-// own
-// ($XDG_DATA_HOME/espy/models), and what was installed with the program.
+// own ($XDG_DATA_HOME/espy/models), and what was installed with the program. After these comes the
+// cache that PullModel fills.
 ESPY_EXPORT std::vector<std::string> ModelDirectories();
-ESPY_EXPORT std::vector<ModelDescription> ListModels();
+enum class ModelSet { kInstalled, kInstalledAndKnown };
+ESPY_EXPORT std::vector<ModelDescription> ListModels(ModelSet set = ModelSet::kInstalled);
 // `name` is a model's name or a directory holding one.
 ESPY_EXPORT Result<ModelDescription> DescribeModel(const std::string& name);
 // Checks the model in `directory` whole (every tensor, every tokenizer file) and copies it to the

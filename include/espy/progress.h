@@ -9,7 +9,7 @@
 namespace espy {
 
 struct Progress {
-  std::string what;  // what is being counted: "vectors", "segments", ...
+  std::string what;  // what is being counted: "vectors", "segments", "bytes", ...
   std::uint64_t done = 0;
   std::uint64_t total = 0;  // 0 while unknown
 };

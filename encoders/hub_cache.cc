@@ -141,8 +141,10 @@ Result<HubName> ParseHubName(std::string_view text) {
   HubName name;
   std::string_view rest = text;
   const bool address = rest.starts_with(kSite);
-  if (address) rest.remove_prefix(kSite.size());
-  while (rest.ends_with('/')) rest.remove_suffix(1);
+  if (address) {
+    rest.remove_prefix(kSite.size());
+    while (rest.ends_with('/')) rest.remove_suffix(1);
+  }
   const std::size_t at = rest.find('@');
   if (at != rest.npos) {
     name.revision = rest.substr(at + 1);

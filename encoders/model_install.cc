@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "base/status_macros.h"
+#include "encoders/hub_cache.h"
 #include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/tokenizers/tokenizer.h"
@@ -117,7 +118,10 @@ Status CopyFiles(const std::string& from, const std::string& to) {
 }  // namespace
 
 Result<EncoderInfo> InstallModel(const std::string& directory, const std::string& name) {
-  const std::string own_name = fs::path(AbsolutePath(directory)).filename().string();
+  // A snapshot's folder is named by its commit: its model is the repository's.
+  const std::string repository = RepositoryOfSnapshot(directory);
+  const fs::path named = repository.empty() ? AbsolutePath(directory) : repository;
+  const std::string own_name = named.filename().string();
   const std::string& chosen = name.empty() ? own_name : name;
   ESPY_RETURN_IF_ERROR(CheckName(chosen));
   const std::string user = UserModelDirectory();

@@ -9,13 +9,18 @@ namespace {
 constexpr char kDefaultModel[] = "espy-mini";
 constexpr std::size_t kTextCacheEntries = 1024;
 
-// Where the space's model lies today: by name, else where it was when the space was made.
+bool IsModelOf(const storage::SpaceRow& space, const std::string& directory) {
+  const auto info = encoders::DescribeEncoder(directory);
+  return info.ok() && info->space_id == space.space_id;
+}
+
+// Where the space's model lies today: by name, else where it was when the space was made. A name
+// may have come to mean a newer revision while the older one still lies where it was.
 Result<std::string> LocateModel(const storage::SpaceRow& space) {
   auto by_name = encoders::ResolveModel(space.model);
-  if (by_name.ok()) return by_name;
-  if (auto by_directory = encoders::ResolveModel(space.directory); by_directory.ok()) {
-    return by_directory;
-  }
+  if (by_name.ok() && (*by_name == space.directory || IsModelOf(space, *by_name))) return by_name;
+  auto by_directory = encoders::ResolveModel(space.directory);
+  if (by_directory.ok() && (!by_name.ok() || IsModelOf(space, *by_directory))) return by_directory;
   return by_name;
 }
 
@@ -32,7 +37,8 @@ Result<storage::SpaceRow> Library::Impl::Space() {
       if (!options.model.empty()) {
         ESPY_ASSIGN_OR_RETURN(const std::string directory, encoders::ResolveModel(options.model));
         ESPY_ASSIGN_OR_RETURN(const auto info, encoders::DescribeEncoder(directory));
-        if (info.space_id != row.space_id) {
+        if (info.space_id != row.space_id &&
+            !(info.name == row.model && IsModelOf(row, row.directory))) {
           return Status::InvalidArgument(
               path + ": holds vectors of model '" + row.model + "' (space " + row.space_id +
               "), which cannot be compared with those of '" + options.model +

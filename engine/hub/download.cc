@@ -14,7 +14,7 @@
 namespace espy::hub {
 namespace {
 
-constexpr int kMostAnswers = 20;  // of one file that each end early, in a row
+constexpr int kMostAnswers = 5;  // in a row that end without a byte more than was there
 
 // Whether a file is there in its full length and, if asked, with its bytes.
 Result<bool> IsWhole(const std::string& path, const RemoteFile& remote, bool verify,
@@ -108,14 +108,18 @@ Status Transfer::Ask(Client* client) {
 }
 
 // Until the file is full. Answers that end early without saying so are asked for the rest.
-Status Fill(Client* client, Transfer* transfer, const BlobFile& file) {
-  int idle = 0;
-  while (!file.full()) {
-    const std::uint64_t before = transfer->fetched();
+Status Fill(Client* client, const FileTarget& target, const RemoteFile& remote, Transfer* transfer,
+            const BlobFile& file) {
+  std::uint64_t reached = file.written();
+  for (int idle = 0; !file.full();) {
     ESPY_RETURN_IF_ERROR(transfer->Ask(client));
-    idle = transfer->fetched() > before ? 0 : idle + 1;
+    idle = file.written() > reached ? 0 : idle + 1;
+    reached = std::max(reached, file.written());
     if (idle == kMostAnswers) {
-      return Status::Unavailable("the hub: answers without sending anything; try again later");
+      return Status::Unavailable(target.name.repository + "/" + remote.name +
+                                 ": the answers end before its " + std::to_string(*remote.size) +
+                                 " bytes; is something between you and the hub? Try again later, "
+                                 "or check HF_ENDPOINT");
     }
   }
   return Status::Ok();
@@ -175,7 +179,7 @@ Result<FileOutcome> FetchFile(Client* client, const FileTarget& target, const Re
   FileOutcome outcome;
   Transfer transfer(target, remote, file.get(), on_bytes);
   for (bool from_start = file->written() == 0;; from_start = true) {
-    ESPY_RETURN_IF_ERROR(Fill(client, &transfer, *file));
+    ESPY_RETURN_IF_ERROR(Fill(client, target, remote, &transfer, *file));
     if (file->Matches()) break;
     on_bytes(-static_cast<std::int64_t>(file->written()));
     if (from_start) {

@@ -151,6 +151,16 @@ TEST(Progress, TheLineSaysHowFarHowFastAndHowLong) {
   EXPECT_EQ(FormatProgress(line), "312 / 1,032 pictures  30%  45.2/s  16 s left  2 failed");
 }
 
+TEST(Progress, BytesComeInTheirUnits) {
+  ProgressLine line;
+  line.what = "bytes";
+  line.done = 120'000'000;
+  line.total = 605'157'884;
+  line.per_second = 11'200'000;
+  line.seconds_left = 44;
+  EXPECT_EQ(FormatProgress(line), "120 MB / 605 MB  19%  11 MB/s  44 s left");
+}
+
 TEST(Progress, AGrowingTotalPromisesNothing) {
   ProgressLine line;
   line.what = "pictures";

@@ -107,11 +107,11 @@ class Parser : public ::testing::Test {
 };
 
 TEST_F(Parser, TheVerbsAreThoseOfTheContract) {
-  EXPECT_EQ(
-      VerbNames(*program_),
-      (Words{"ingest", "search", "similar",  "duplicates", "get",     "tag",        "tags",
-             "forget", "info",   "failures", "verify",     "rebuild", "compact",    "model",
-             "list",   "info",   "add",      "bench",      "help",    "completion", "version"}));
+  EXPECT_EQ(VerbNames(*program_),
+            (Words{"ingest",  "search", "similar",    "duplicates", "get",    "tag",
+                   "tags",    "forget", "info",       "failures",   "verify", "rebuild",
+                   "compact", "model",  "list",       "info",       "pull",   "add",
+                   "bench",   "help",   "completion", "version"}));
 }
 
 TEST_F(Parser, TheManualPageHasEveryVerbAndEveryFlag) {

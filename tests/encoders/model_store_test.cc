@@ -1,7 +1,6 @@
 #include "encoders/model_store.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,36 +10,14 @@
 
 #include "tests/encoders/tiny_model.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/variable.h"
 
 namespace espy::encoders {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The value of an environment variable for one test.
-class Variable {
- public:
-  Variable(const char* name, const std::string& value) : name_(name) {
-    const char* old = ::getenv(name);
-    had_ = old != nullptr;
-    if (had_) old_ = old;
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~Variable() {
-    if (had_) {
-      ::setenv(name_, old_.c_str(), 1);
-    } else {
-      ::unsetenv(name_);
-    }
-  }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-  bool had_ = false;
-  std::string old_;
-};
+using testing::Variable;
 
 void WriteTiny(const testing::TempDir& temp, const std::string& name,
                const std::vector<TinyTensor>& tensors = TinyClipTensors()) {

@@ -71,6 +71,24 @@ def panel_file():
           + matrix("c", 40, 6, 2, 240))
 
 
+def hub():
+    commit, git, sha256 = "0123456789abcdef" * 2 + "01234567", "b" * 40, "a" * 64
+    siblings = [{"rfilename": "config.json", "size": 480, "blobId": git},
+                {"rfilename": "model.safetensors", "size": 1000, "blobId": git,
+                 "lfs": {"sha256": sha256, "size": 1000, "pointerSize": 134}},
+                {"rfilename": "onnx/model.onnx"}, {"rfilename": "tokenizer.json"}]
+    listing = {"sha": commit, "model_type": "clip", "cardData": {"license": "mit"}, "siblings": siblings}
+    headers = (f'HTTP/1.1 302 Found\r\nX-Repo-Commit: {commit}\r\nX-Linked-Etag: "{sha256}"\r\nX-Linked-Size: 1000\r\n'
+               'Location: https://cdn.example/x?y=1\r\nRetry-After: 3\r\nRateLimit: "api";r=0;t=55\r\n\r\n')
+    names = "clip-b32\norg/name@refs/pr/3\nhttps://huggingface.co/org/name/tree/main\nbytes 100-199/1000\n/cache/a.json\n"
+    write("hub", "whole", json.dumps(listing).encode() + b"\0" + headers.encode())
+    listing["weight_map"] = {"a": "m-1.safetensors"}
+    listing["siblings"] = siblings[:1] + [{"rfilename": "model.safetensors.index.json"}, {"rfilename": "m-1.safetensors"}]
+    write("hub", "shards", json.dumps(listing).encode() + b"\0" + names.encode())
+    listing["siblings"] = [{"rfilename": "open_clip_config.json"}, {"rfilename": "open_clip_model.safetensors"}]
+    write("hub", "openclip", json.dumps(listing).encode() + b"\0W/\"etag\"\n")
+
+
 def config():
     clip = {"model_type": "clip", "projection_dim": 512, "logit_scale_init_value": 2.6592,
             "text_config": {"hidden_size": 512, "num_attention_heads": 8, "eos_token_id": 2, "hidden_act": "quick_gelu"},
@@ -142,6 +160,7 @@ if __name__ == "__main__":
     safetensors()
     weight_index()
     panel_file()
+    hub()
     config()
     tokenizer()
     for path in sorted(SEEDS.glob("*/*")):

@@ -14,7 +14,7 @@ A journey is lines of these kinds:
     ? CODE                 its exit code, when that is not 0
 
 In an answer, `...` stands for any text within a line, and a line of `...` alone for any number of lines. HOME and the
-folder are fresh, no ESPY_ variable is set, and bin/ beside this file is on the PATH.
+folder are fresh, no ESPY_ or HF_ variable is set, and bin/ beside this file is on the PATH.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from pathlib import Path
 
 SKIPPED = 77
 TIMEOUT_S = 300
+NOT_PASSED_ON = ("NO_COLOR", "CDPATH", "BASH_ENV", "TRANSFORMERS_OFFLINE", "http_proxy", "all_proxy", "ALL_PROXY")
 
 
 class Step:
@@ -75,7 +76,7 @@ def matches(expected, text):
 
 def environment(espy, more_path, home):
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("ESPY_", "XDG_")) and name not in ("NO_COLOR", "CDPATH", "BASH_ENV")}
+            if not name.startswith(("ESPY_", "XDG_", "HF_", "HUGGING")) and name not in NOT_PASSED_ON}
     bin_folder = Path(__file__).resolve().parent / "bin"
     kept.update(HOME=str(home), LC_ALL="C.UTF-8", TERM="dumb",
                 PATH=":".join([str(espy.parent), str(bin_folder), *more_path, kept.get("PATH", "/usr/bin:/bin")]),

@@ -177,8 +177,9 @@ A model is a directory as its publishers ship it, in one of these layouts:
   transformers   config.json with model_type clip, siglip or siglip2 (also NaFlex), preprocessor_config.json
                  (or processor_config.json), and model.safetensors or the parts that model.safetensors.index.json names
   OpenCLIP       open_clip_config.json and open_clip_model.safetensors (ViT towers, and timm's SigLIP towers)
-with the tokenizer's files: tokenizer.json (byte-level BPE, Gemma's BPE), vocab.json and merges.txt, spiece.model or
-tokenizer.model; tokenizer_config.json and special_tokens_map.json beside them. Pickles (.bin, .pt) are never read.
+with the tokenizer's files: tokenizer.json (byte-level BPE, Gemma's BPE, Unigram), vocab.json and merges.txt,
+spiece.model or tokenizer.model; tokenizer_config.json and special_tokens_map.json beside them. Pickles (.bin, .pt) are never
+read.
 A directory stands everywhere for a name. Names are looked for in $ESPY_MODELS (directories with colons between), in
 ~/.local/share/espy/models, with the program, and in the Hugging Face hub's cache ($HF_HUB_CACHE, $HF_HOME/hub).
 )");

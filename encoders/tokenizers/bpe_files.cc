@@ -181,6 +181,10 @@ Status ReadPostProcessor(const JsonValue& processor, const std::string& where, b
 
 }  // namespace
 
+Vocabulary::Vocabulary(std::unordered_map<std::string, std::int32_t> ids) : ids_(std::move(ids)) {
+  for (const auto& [token, id] : ids_) bound_ = std::max(bound_, id + 1);
+}
+
 Result<Vocabulary> Vocabulary::Parse(const JsonValue& object, const std::string& where) {
   const JsonValue::Object* members = object.AsObject();
   if (members == nullptr) return Status::InvalidArgument(where + " is not an object");
@@ -228,6 +232,9 @@ Result<TokenizerJson> ParseTokenizerJson(std::string_view text, const std::strin
   ESPY_RETURN_IF_ERROR(fields.status());
   if (file.model_type == "BPE") {
     ESPY_RETURN_IF_ERROR(ReadModel(*model, where + ": model", &file.model));
+  }
+  if (file.model_type == "Unigram") {
+    ESPY_ASSIGN_OR_RETURN(file.unigram, UnigramModel::Parse(*model, where + ": model"));
   }
   if (const JsonValue* added = root.FindGiven("added_tokens")) {
     ESPY_RETURN_IF_ERROR(ReadAddedTokens(*added, where + ": added_tokens", &file.added_tokens));

@@ -10,6 +10,7 @@
 #include "encoders/tokenizers/sentencepiece_tokenizer.h"
 #include "encoders/tokenizers/tokenizer_files.h"
 #include "encoders/tokenizers/unicode.h"
+#include "encoders/tokenizers/unigram_tokenizer.h"
 
 namespace espy::encoders {
 namespace {
@@ -45,12 +46,7 @@ Result<std::unique_ptr<Tokenizer>> LoadSiglip(const TokenizerDirectory& director
     const std::string where = directory.Path("tokenizer.json");
     ESPY_ASSIGN_OR_RETURN(TokenizerJson file, ParseTokenizerJson(*json, where));
     if (file.model_type == "BPE") return MakeGemmaTokenizer(std::move(file), settings, where);
-    if (file.model_type == "Unigram") {
-      return Status::Unsupported(where +
-                                 ": its model is of type Unigram, which is read from "
-                                 "spiece.model; add that file from a SigLIP model of the same "
-                                 "vocabulary, such as google/siglip-base-patch16-224");
-    }
+    if (file.model_type == "Unigram") return MakeUnigramTokenizer(std::move(file), settings, where);
     return Status::Unsupported(where + ": its model is of no type that models of type siglip use");
   }
   ESPY_ASSIGN_OR_RETURN(const auto model, directory.ReadIfThere("tokenizer.model"));
@@ -60,7 +56,7 @@ Result<std::unique_ptr<Tokenizer>> LoadSiglip(const TokenizerDirectory& director
   }
   return Status::NotFound(directory.path +
                           ": no tokenizer; a model of type siglip needs spiece.model, or "
-                          "tokenizer.json (SigLIP2)");
+                          "tokenizer.json");
 }
 
 }  // namespace

@@ -40,9 +40,10 @@ class Tokenizer {
 };
 
 // Reads whichever tokenizer files the directory has: vocab.json + merges.txt or tokenizer.json
-// (byte-level BPE of CLIP), spiece.model (SentencePiece with SigLIP's text cleaning),
-// tokenizer.json or tokenizer.model (Gemma's, with SigLIP2's lower-casing). docs/MODELS.md says
-// which file counts when there are several.
+// (byte-level BPE of CLIP), spiece.model (SentencePiece with SigLIP's text cleaning), else
+// tokenizer.json of type Unigram (the same, by the file's own rules), tokenizer.json or
+// tokenizer.model (Gemma's, with SigLIP2's lower-casing). docs/MODELS.md says which file counts
+// when there are several.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& directory,
                                                  const TokenizerKind& kind);
 

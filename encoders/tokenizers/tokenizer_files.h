@@ -13,6 +13,7 @@
 #include "encoders/json.h"
 #include "encoders/tokenizers/added_tokens.h"
 #include "encoders/tokenizers/bpe.h"
+#include "encoders/tokenizers/unigram.h"
 #include "espy/status.h"
 
 namespace espy::encoders {
@@ -33,6 +34,8 @@ class Vocabulary {
  public:
   static constexpr std::int32_t kMaxIds = 1 << 21;
 
+  Vocabulary() = default;
+  explicit Vocabulary(std::unordered_map<std::string, std::int32_t> ids);  // checked by the caller
   // Reads an object of ids.
   static Result<Vocabulary> Parse(const JsonValue& object, const std::string& where);
   std::int32_t Find(const std::string& token) const;  // -1 when absent
@@ -68,7 +71,8 @@ struct BpeModel {
 // tokenizer.json whole. `normalizer` and the like stay JSON: the tokenizer that is made of it knows
 // which it can do.
 struct TokenizerJson {
-  BpeModel model;  // empty unless model_type is "BPE"
+  BpeModel model;        // empty unless model_type is "BPE"
+  UnigramModel unigram;  // empty unless it is "Unigram"
   std::string model_type;
   std::vector<AddedToken> added_tokens;
   JsonValue normalizer, pre_tokenizer;

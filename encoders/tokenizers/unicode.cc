@@ -1,10 +1,14 @@
 #include "encoders/tokenizers/unicode.h"
 
+#include <unicode/brkiter.h>
 #include <unicode/bytestream.h>
 #include <unicode/casemap.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/utext.h>
 #include <unicode/utf8.h>
+
+#include <memory>
 
 #include "base/check.h"
 
@@ -119,6 +123,27 @@ bool IsWord(char32_t c) {
 bool IsSpace(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 
 bool IsPythonSpace(char32_t c) { return (c >= 0x1C && c <= 0x1F) || IsSpace(c); }
+
+std::vector<std::string_view> GraphemeClusters(std::string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  const std::unique_ptr<icu::BreakIterator> breaks(
+      icu::BreakIterator::createCharacterInstance(icu::Locale::getRoot(), error));
+  UText utext = UTEXT_INITIALIZER;
+  utext_openUTF8(&utext, text.data(), static_cast<std::int64_t>(text.size()), &error);
+  ESPY_CHECK(U_SUCCESS(error) && breaks != nullptr, "ICU's own rules are there");
+  breaks->setText(&utext, error);
+  ESPY_CHECK(U_SUCCESS(error), "any valid UTF-8 can be cut");
+  std::vector<std::string_view> clusters;
+  std::size_t start = 0;
+  breaks->first();
+  for (std::int32_t end = breaks->next(); end != icu::BreakIterator::DONE; end = breaks->next()) {
+    const auto at = static_cast<std::size_t>(end);
+    clusters.push_back(text.substr(start, at - start));
+    start = at;
+  }
+  utext_close(&utext);
+  return clusters;
+}
 
 std::string CollapseSpaces(std::string_view text, bool (*is_space)(char32_t)) {
   std::string out;

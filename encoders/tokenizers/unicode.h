@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace espy::encoders {
 
@@ -39,6 +40,9 @@ bool IsWord(char32_t c);    // \w of Rust and Oniguruma
 bool IsSpace(char32_t c);   // \s of Rust and Oniguruma: White_Space
 bool IsPythonSpace(
     char32_t c);  // \s of Python's re, and what str.strip removes: also U+001C to U+001F
+
+// The text cut into extended grapheme clusters.
+std::vector<std::string_view> GraphemeClusters(std::string_view text);
 
 // Runs of space become one ' '.
 std::string CollapseSpaces(std::string_view text, bool (*is_space)(char32_t));

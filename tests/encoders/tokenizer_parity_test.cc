@@ -1,5 +1,5 @@
-// Token ids against transformers' own, over the tokenizers and texts that
-// tests/encoders/tokenizers/make_goldens.py made.
+// Token ids against transformers' own and the tokenizers library's, over the tokenizers and texts
+// that tests/encoders/tokenizers/make_goldens.py and make_unigram_goldens.py made.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -90,7 +90,8 @@ std::vector<Golden> Goldens() {
   std::vector<Golden> goldens = {
       {"clip", "clip", 1093, false},      {"clip_old", "clip", 0, false},
       {"siglip", "siglip", 1, false},     {"siglip2", "siglip", 0, false},
-      {"siglip2_spm", "siglip", 0, true},
+      {"siglip2_spm", "siglip", 0, true}, {"siglip_unigram", "siglip", 1, false},
+      {"siglip_fast", "siglip", 0, true}, {"siglip_first", "siglip", 1, false},
   };
   // Made on request, from a vocabulary that is not ours to ship (make_goldens.py --published).
   if (std::filesystem::exists(std::string(ESPY_SOURCE_DIR) +

@@ -144,6 +144,18 @@ def tokenizer():
                   "model": {"type": "BPE", "byte_fallback": True, "fuse_unk": True, "vocab": gemma,
                             "merges": ["d o", ["do", "g"], ["▁", "dog"]]}}
     write("tokenizer", "gemma_json", join(1, json.dumps(gemma_json), '{"add_eos_token":true,"pad_token":"<pad>"}', "A dog <eos>"))
+    unigram_json = {"added_tokens": [{"id": 1, "content": "</s>", "normalized": False}, {"id": 5, "content": "Two", "normalized": True}],
+                    "normalizer": {"type": "Sequence", "normalizers": [
+                        {"type": "Lowercase"}, {"type": "NFKC"}, {"type": "Strip", "strip_left": False, "strip_right": True},
+                        {"type": "Precompiled", "precompiled_charsmap": "CAAAAAAEAABhAWEAYgA="},
+                        {"type": "Replace", "pattern": {"Regex": "\\A +| {2,}|[!-/\\s]+\\z"}, "content": "_"}]},
+                    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                        {"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}]},
+                    "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "</s>"}}],
+                                       "special_tokens": {"</s>": {"ids": [1]}}},
+                    "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": True,
+                              "vocab": [["<unk>", 0], ["</s>", 0], ["\u2581", -2], ["\u2581a", -1.5], ["o", -3], ["two", -4], ["<0x64>", 0]]}}
+    write("tokenizer", "unigram_json", join(1, json.dumps(unigram_json), '{"pad_token":"</s>"}', "A dog, two </s> Two"))
     with tempfile.TemporaryDirectory() as folder:
         rules = Path(folder) / "rules.tsv"  # a character map of a few hundred bytes instead of 240 KB
         rules.write_text("41\t61\n42\t62\nFF21\t61\nFF21 FF22\t61 62\n3000\t20\n")

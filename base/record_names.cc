@@ -10,6 +10,18 @@ std::string FormatItemId(ItemId id) {
   return text;
 }
 
+std::string_view PixelSourceName(PixelSource source) {
+  switch (source) {
+    case PixelSource::kPreview:
+      return "preview";
+    case PixelSource::kThumbnail:
+      return "thumbnail";
+    case PixelSource::kPicture:
+      break;
+  }
+  return "picture";
+}
+
 Result<ItemId> ParseItemId(std::string_view text) {
   ItemId id = 0;
   bool good = text.size() == 16;

@@ -86,6 +86,7 @@ Json RecordToJson(const Record& record) {
   out["longitude"] = record.place ? Json(record.place->longitude) : Json(nullptr);
   out["perceptual_hash"] = HexDigits(record.perceptual_hash);
   out["tags"] = record.tags;
+  out["pixels_from"] = PixelSourceName(record.pixels_from);
   out["caption"] = record.caption;
   return out;
 }
@@ -118,6 +119,7 @@ Json IngestReportToJson(const IngestReport& report, const std::string& library, 
   out["known"] = report.known;
   out["moved"] = report.moved;
   out["replaced"] = report.replaced;
+  out["retaken"] = report.retaken;
   out["vanished"] = report.vanished;
   out["failed"] = report.failed;
   out["skipped"] = report.skipped;

@@ -35,6 +35,7 @@ struct IngestFlags {
   bool watch = false;
   bool retry = false;
   bool keep_missing = false;
+  bool embedded_thumbnails = false;
 };
 
 // Failures that the answer names one by one; espy failures has all of them.
@@ -137,6 +138,7 @@ std::string Summary(const IngestReport& report, bool dry_run) {
   };
   add(report.added, dry_run ? "would be added" : "added");
   add(report.replaced, "of them in place of older versions");
+  add(report.retaken, dry_run ? "would be taken again, whole" : "taken again, whole");
   add(report.unchanged, "unchanged");
   add(report.known, "already known by content");
   add(report.moved, "of them moved");
@@ -192,7 +194,7 @@ Outcome KeepWatching(Session* session, Library* library, const std::string& libr
     if (!*changed) return kDone;
     const Result<IngestReport> report = RunOnce(session, library, options, stop);
     if (!report.ok()) return report.status();
-    if (report->added + report->moved + report->vanished + report->failed > 0) {
+    if (report->added + report->retaken + report->moved + report->vanished + report->failed > 0) {
       Answer(session, *report, library_path, false);
       if (Status status = session->out.Flush(); !status.ok()) return status;
     }
@@ -227,6 +229,7 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   options.dry_run = flags.dry_run;
   options.retry_failures = flags.retry;
   options.detect_missing = !flags.keep_missing;
+  options.embedded_thumbnails = flags.embedded_thumbnails;
   if (flags.paths.empty() && flags.url_list.empty()) {
     return Status::InvalidArgument(
         "ingest: nothing to take; name a folder, or - for a list on stdin, or --url-list FILE");
@@ -290,6 +293,9 @@ void AddIngest(CLI::App* program, Session* session) {
 
 Folders are walked; tar archives (.tar, .tar.gz, .tgz, .tar.zst) are read through. Only what is new or
 changed is read and embedded. Without a library, one is made as .espy in the first folder given.
+--embedded-thumbnails looks at the small copy that cameras put into their JPEGs (EXIF, often 160 x 120 pixels)
+where it is as large as what the model looks at and of the picture's shape. Such items have pixels_from =
+"thumbnail"; ingest without the flag takes them again, whole. Camera raw files are always taken by their preview.
 Exit code 1: some files failed (espy failures says why). Ctrl-C stops cleanly with exit code 130; what was
 done is kept, and the same command goes on from there.
 )");
@@ -305,6 +311,8 @@ done is kept, and the same command goes on from there.
   AddInteger(verb, "--batch-size", &flags->batch, 0, 4096,
              "pictures encoded at once (0: the model's choice)");
   AddPrecision(verb, &flags->precision);
+  AddSwitch(verb, "--embedded-thumbnails", &flags->embedded_thumbnails,
+            "take JPEGs by the thumbnails inside, where large enough: fast, less exact");
   AddSwitch(verb, "-0,--null", &flags->nul, "paths on stdin end with NUL");
   AddSwitch(verb, "--dry-run", &flags->dry_run, "say what would be taken and change nothing");
   AddSwitch(verb, "--watch", &flags->watch, "stay, and take what is new or changed as it comes");

@@ -13,13 +13,18 @@ namespace {
 // small model asks for.
 constexpr std::int32_t kThumbnailTarget = 128;
 
-Result<imaging::Decoded> DecodeFor(std::string_view bytes, const imaging::PreprocessSpec& spec,
-                                   std::int32_t least) {
+// What the model is to see of it, before it is fitted.
+imaging::Size Wanted(const imaging::PreprocessSpec& spec) {
   const bool crop = spec.fit == imaging::PreprocessSpec::Fit::kShortestEdgeCrop;
+  return {crop ? spec.resize_shortest : spec.width, crop ? spec.resize_shortest : spec.height};
+}
+
+imaging::DecodeOptions OptionsFor(const imaging::PreprocessSpec& spec, std::int32_t least) {
+  const imaging::Size wanted = Wanted(spec);
   imaging::DecodeOptions options;
-  options.target_width = std::max(least, crop ? spec.resize_shortest : spec.width);
-  options.target_height = std::max(least, crop ? spec.resize_shortest : spec.height);
-  return imaging::Decode(bytes, options);
+  options.target_width = std::max(least, wanted.width);
+  options.target_height = std::max(least, wanted.height);
+  return options;
 }
 
 imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
@@ -30,8 +35,14 @@ imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
 }  // namespace
 
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
-                            const imaging::PreprocessSpec& spec) {
-  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, DecodeFor(bytes, spec, kThumbnailTarget));
+                            const imaging::PreprocessSpec& spec, bool embedded_thumbnails) {
+  imaging::DecodeOptions options = OptionsFor(spec, kThumbnailTarget);
+  if (embedded_thumbnails) {
+    const imaging::Size wanted = Wanted(spec);
+    options.thumbnail_width = wanted.width;
+    options.thumbnail_height = wanted.height;
+  }
+  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, imaging::Decode(bytes, options));
   Picture picture;
   picture.tensor = TensorOf(decoded, spec);
   ESPY_ASSIGN_OR_RETURN(picture.thumbnail, imaging::MakeThumbnail(decoded.image));
@@ -41,6 +52,7 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
   record.file_bytes = bytes.size();
   record.width = decoded.full_width;
   record.height = decoded.full_height;
+  record.pixels_from = decoded.source;
   record.perceptual_hash = imaging::PerceptualHash(decoded.image);
   imaging::ExifFacts exif = imaging::ReadExif(bytes);
   record.taken_unix = exif.taken_unix;
@@ -51,7 +63,8 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
 
 Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,
                                           const imaging::PreprocessSpec& spec) {
-  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, DecodeFor(bytes, spec, 1));
+  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded,
+                        imaging::Decode(bytes, OptionsFor(spec, 1)));
   return TensorOf(decoded, spec);
 }
 

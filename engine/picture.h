@@ -17,9 +17,10 @@ struct Picture {
   std::string thumbnail;          // JPEG
 };
 
-// Decodes once for everything that wants the picture. `bytes` are the file's.
+// Decodes once for everything that wants the picture. `bytes` are the file's. embedded_thumbnails:
+// as IngestOptions.
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
-                            const imaging::PreprocessSpec& spec);
+                            const imaging::PreprocessSpec& spec, bool embedded_thumbnails = false);
 
 // The model's tensor alone, for a query picture.
 Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,

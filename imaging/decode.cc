@@ -1,15 +1,18 @@
 #include "imaging/decode.h"
 
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "imaging/bmp_decoder.h"
-#include "imaging/facts.h"
+#include "imaging/exif_block.h"
+#include "imaging/exif_thumbnail.h"
 #include "imaging/header_probe.h"
 #include "imaging/image_limits.h"
 #include "imaging/jpeg_decoder.h"
 #include "imaging/orientation.h"
+#include "imaging/raw_decoder.h"
 #include "imaging/vips_api.h"
 #include "imaging/vips_decoder.h"
 
@@ -24,14 +27,33 @@ bool TurnsByExif(Format format) {
 }
 
 Result<Decoded> DecodeKnown(std::string_view bytes, Format format, const DecodeOptions& options) {
-  const int orientation = TurnsByExif(format) ? ReadExif(bytes).orientation : 1;
+  if (format == Format::kRaw) {
+    ESPY_ASSIGN_OR_RETURN(RawPicture raw, DecodeRaw(bytes, options.limits, options.target_width,
+                                                    options.target_height));
+    return Decoded{std::move(raw.image), format, raw.source, raw.full_width, raw.full_height};
+  }
+  const int orientation = TurnsByExif(format) ? ReadOrientation(bytes, format).value_or(1) : 1;
   std::int32_t target_width = options.target_width;
   std::int32_t target_height = options.target_height;
-  if (SwapsSides(orientation)) std::swap(target_width, target_height);
+  std::int32_t thumbnail_width = options.thumbnail_width;
+  std::int32_t thumbnail_height = options.thumbnail_height;
+  if (SwapsSides(orientation)) {
+    std::swap(target_width, target_height);
+    std::swap(thumbnail_width, thumbnail_height);
+  }
 
   Decoded decoded;
   decoded.format = format;
-  if (format == Format::kJpeg) {
+  std::optional<ExifThumbnail> thumbnail;
+  if (format == Format::kJpeg && thumbnail_width > 0 && thumbnail_height > 0) {
+    thumbnail = DecodeExifThumbnail(bytes, options.limits, thumbnail_width, thumbnail_height);
+  }
+  if (thumbnail) {
+    decoded.source = PixelSource::kThumbnail;
+    decoded.full_width = thumbnail->full_width;
+    decoded.full_height = thumbnail->full_height;
+    decoded.image = std::move(thumbnail->image);
+  } else if (format == Format::kJpeg) {
     ESPY_ASSIGN_OR_RETURN(JpegPicture jpeg,
                           DecodeJpeg(bytes, options.limits, target_width, target_height));
     decoded.full_width = jpeg.full_width;

@@ -6,12 +6,26 @@
 #include <string>
 #include <string_view>
 
+#include "espy/record.h"
 #include "espy/status.h"
 #include "imaging/image.h"
 
 namespace espy::imaging {
 
-enum class Format { kUnknown, kJpeg, kPng, kWebp, kGif, kTiff, kBmp, kHeif, kAvif, kJxl, kSvg };
+enum class Format {
+  kUnknown,
+  kJpeg,
+  kPng,
+  kWebp,
+  kGif,
+  kTiff,
+  kBmp,
+  kHeif,
+  kAvif,
+  kJxl,
+  kSvg,
+  kRaw
+};
 std::string_view FormatName(Format format);  // "jpeg", ...
 
 // Which format the bytes claim to be, by their signature (never by a file's name).
@@ -23,15 +37,20 @@ bool HasPictureExtension(std::string_view path);
 struct DecodeOptions {
   ImageLimits limits;
   // The picture is wanted at about this size: a JPEG is decoded at the smallest DCT scale whose
-  // sides are both at least twice these, an SVG is rendered so that its sides cover twice these. 0:
-  // full size.
+  // sides are both at least twice these, an SVG is rendered so that its sides cover twice these,
+  // and the preview inside a raw file serves when it is no smaller. 0: full size.
   std::int32_t target_width = 0;
   std::int32_t target_height = 0;
+  // The thumbnail in a JPEG's EXIF block stands for the picture where it is at least this large and
+  // has the picture's shape: fast, and not the same pixels. 0: it is not looked at.
+  std::int32_t thumbnail_width = 0;
+  std::int32_t thumbnail_height = 0;
 };
 
 struct Decoded {
   Image image;  // perhaps scaled down, see DecodeOptions
   Format format = Format::kUnknown;
+  PixelSource source = PixelSource::kPicture;
   std::int32_t full_width = 0;  // of the picture as stored, upright
   std::int32_t full_height = 0;
 };

@@ -151,17 +151,29 @@ std::optional<double> ReadAngle(const TiffDirectory& gps, std::uint16_t tag, std
 
 }  // namespace
 
+std::optional<int> ReadOrientation(std::string_view file_bytes, Format format) {
+  const auto root = TiffDirectory::First(FindExifBlock(file_bytes, format));
+  if (!root) return std::nullopt;
+  const auto orientation = root->Number(kOrientation);
+  if (!orientation || *orientation < 1 || *orientation > 8) return std::nullopt;
+  return static_cast<int>(*orientation);
+}
+
 ExifFacts ReadExif(std::string_view file_bytes) {
   ExifFacts facts;
-  const auto root = TiffDirectory::First(FindExifBlock(file_bytes, SniffFormat(file_bytes)));
+  const Format format = SniffFormat(file_bytes);
+  const ExifBlocks blocks = FindExifBlocks(file_bytes, format);
+  const auto root = TiffDirectory::First(blocks.main);
   if (!root) return facts;
-  const auto exif = root->Child(kExifDirectory);
+  const auto exif =
+      blocks.exif.empty() ? root->Child(kExifDirectory) : TiffDirectory::First(blocks.exif);
   if (exif) facts.taken_unix = ReadTime(*exif, kDateTimeOriginal, exif, kOffsetTimeOriginal);
   if (!facts.taken_unix) facts.taken_unix = ReadTime(*root, kDateTime, exif, kOffsetTime);
   facts.camera = CameraName(*root);
-  const std::uint32_t orientation = root->Number(kOrientation).value_or(1);
-  if (orientation >= 1 && orientation <= 8) facts.orientation = static_cast<int>(orientation);
-  if (const auto gps = root->Child(kGpsDirectory)) {
+  facts.orientation = ReadOrientation(file_bytes, format).value_or(1);
+  const auto gps =
+      blocks.gps.empty() ? root->Child(kGpsDirectory) : TiffDirectory::First(blocks.gps);
+  if (gps) {
     const auto latitude = ReadAngle(*gps, kLatitude, kLatitudeRef, 'N', 'S', 90.0);
     const auto longitude = ReadAngle(*gps, kLongitude, kLongitudeRef, 'E', 'W', 180.0);
     // Both exactly 0 is what a receiver without a fix writes.

@@ -5,6 +5,7 @@
 
 #include "imaging/byte_reader.h"
 #include "imaging/heif_boxes.h"
+#include "imaging/raw_container.h"
 
 namespace espy::imaging {
 namespace {
@@ -75,9 +76,16 @@ std::string_view FindExifBlock(std::string_view file, Format format) {
       return FindHeifExif(file);
     case Format::kJxl:
       return FindJxlExif(file);
+    case Format::kRaw:
+      return FindRawExif(file).main;
     default:
       return {};
   }
+}
+
+ExifBlocks FindExifBlocks(std::string_view file, Format format) {
+  if (format == Format::kRaw) return FindRawExif(file);
+  return {FindExifBlock(file, format), {}, {}};
 }
 
 }  // namespace espy::imaging

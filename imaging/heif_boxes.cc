@@ -155,6 +155,23 @@ std::string_view FindHeifExif(std::string_view file) {
   return FromTiffHeader(ReadBytes(source, extent->offset, extent->length).value_or(""));
 }
 
+ExifBlocks FindCr3Exif(std::string_view file) {
+  constexpr std::string_view kCanon(
+      "\x85\xc0\xb6\x87\x82\x0f\x11\xe0\x81\x11\xf4\xce\x46\x2b\x6a\x48", 16);
+  const auto moov = FindBox(file, 0, "moov");
+  if (!moov.has_value()) return {};
+  std::uint64_t at = 0;
+  while (const auto box = ReadBox(*moov, at)) {
+    at = box->end;
+    if (box->type != "uuid" || !box->body.starts_with(kCanon)) continue;
+    const auto block = [&](std::string_view type) {
+      return FindBox(box->body, kCanon.size(), type).value_or(std::string_view());
+    };
+    return {block("CMT1"), block("CMT2"), block("CMT4")};
+  }
+  return {};
+}
+
 std::string_view FindJxlExif(std::string_view file) {
   // A container begins with the box "JXL "; a codestream with ff 0a, which is no box of a sensible
   // size.

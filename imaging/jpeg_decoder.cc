@@ -194,16 +194,31 @@ Status Failure(const Decoder& decoder) {
   return Status(decoder.code, "the JPEG data cannot be decoded: " + std::string(decoder.message));
 }
 
+void PrepareErrors(Decoder* decoder) {
+  decoder->jpeg.err = jpeg_std_error(&decoder->errors);
+  decoder->errors.error_exit = OnError;
+  decoder->errors.emit_message = OnMessage;
+  decoder->jpeg.client_data = decoder;
+}
+
 }  // namespace
+
+Result<JpegSize> ReadJpegSize(std::string_view bytes, const ImageLimits& limits) {
+  Decoder decoder{};
+  PrepareErrors(&decoder);
+  const Closer closer{&decoder};
+  if (!ReadHeader(&decoder, bytes)) return Failure(decoder);
+  ESPY_RETURN_IF_ERROR(
+      CheckDimensions(decoder.jpeg.image_width, decoder.jpeg.image_height, limits));
+  return JpegSize{static_cast<std::int32_t>(decoder.jpeg.image_width),
+                  static_cast<std::int32_t>(decoder.jpeg.image_height)};
+}
 
 Result<JpegPicture> DecodeJpeg(std::string_view bytes, const ImageLimits& limits,
                                std::int32_t target_width, std::int32_t target_height) {
   Decoder decoder{};
   jpeg_decompress_struct& jpeg = decoder.jpeg;
-  jpeg.err = jpeg_std_error(&decoder.errors);
-  decoder.errors.error_exit = OnError;
-  decoder.errors.emit_message = OnMessage;
-  jpeg.client_data = &decoder;
+  PrepareErrors(&decoder);
   const Closer closer{&decoder};
 
   if (!ReadHeader(&decoder, bytes)) return Failure(decoder);

@@ -18,6 +18,13 @@ struct JpegPicture {
   std::int32_t full_height = 0;
 };
 
+struct JpegSize {
+  std::int32_t width = 0;  // as stored
+  std::int32_t height = 0;
+};
+// What the header says, checked against the limits. No pixels are decoded. Any thread.
+Result<JpegSize> ReadJpegSize(std::string_view bytes, const ImageLimits& limits);
+
 // target_width, target_height: as stored too; 0 for full size. Any thread.
 Result<JpegPicture> DecodeJpeg(std::string_view bytes, const ImageLimits& limits,
                                std::int32_t target_width, std::int32_t target_height);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "imaging/decode.h"
+#include "imaging/raw_container.h"
 
 namespace espy::imaging {
 namespace {
@@ -65,6 +66,8 @@ std::string_view FormatName(Format format) {
       return "jxl";
     case Format::kSvg:
       return "svg";
+    case Format::kRaw:
+      return "raw";
     case Format::kUnknown:
       break;
   }
@@ -74,6 +77,7 @@ std::string_view FormatName(Format format) {
 Format SniffFormat(std::string_view bytes) {
   using std::string_view;
   if (bytes.starts_with("\xff\xd8\xff")) return Format::kJpeg;
+  if (IsRaw(bytes)) return Format::kRaw;  // before TIFF, which most of them are
   if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return Format::kPng;
   if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a")) return Format::kGif;
   if (bytes.starts_with("RIFF") && bytes.substr(0, 12).ends_with("WEBP")) return Format::kWebp;
@@ -101,9 +105,12 @@ Format SniffFormat(std::string_view bytes) {
 }
 
 bool HasPictureExtension(std::string_view path) {
-  constexpr std::array<std::string_view, 19> kExtensions = {
-      "jpg", "jpeg", "jpe",  "jfif", "png",  "webp", "gif", "tif",  "tiff", "bmp",
-      "dib", "heic", "heif", "hif",  "avif", "jxl",  "svg", "apng", "heics"};
+  constexpr std::array<std::string_view, 44> kExtensions = {
+      "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "bmp", "dib", "heic",
+      "heif", "hif", "avif", "jxl", "svg", "apng", "heics",
+      // of cameras
+      "dng", "nef", "nrw", "cr2", "cr3", "crw", "arw", "sr2", "srf", "orf", "rw2", "rwl", "raf",
+      "pef", "srw", "3fr", "fff", "iiq", "mef", "mos", "erf", "dcr", "kdc", "mrw", "gpr"};
   const std::size_t slash = path.rfind('/');
   if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
   const std::size_t dot = path.rfind('.');

@@ -37,10 +37,12 @@ int TypeSize(std::uint16_t type) {
 }  // namespace
 
 std::optional<TiffDirectory> TiffDirectory::First(std::string_view block) {
+  const std::string_view signature = block.substr(0, 4);
   ByteOrder order;
-  if (block.substr(0, 4) == std::string_view("II*\0", 4)) {
+  if (signature == std::string_view("II*\0", 4) || signature == "IIRO" || signature == "IIRS" ||
+      signature == std::string_view("IIU\0", 4)) {  // Olympus' ORF twice, Panasonic's RW2
     order = ByteOrder::kLittle;
-  } else if (block.substr(0, 4) == std::string_view("MM\0*", 4)) {
+  } else if (signature == std::string_view("MM\0*", 4) || signature == "MMOR") {
     order = ByteOrder::kBig;
   } else {
     return std::nullopt;
@@ -50,10 +52,20 @@ std::optional<TiffDirectory> TiffDirectory::First(std::string_view block) {
   return TiffDirectory(block, order, *offset);
 }
 
-std::optional<TiffDirectory> TiffDirectory::Child(std::uint16_t tag) const {
+std::optional<TiffDirectory> TiffDirectory::Next() const {
+  const auto count = ReadNumber(block_, offset_, 2, order_);
+  if (!count.has_value()) return std::nullopt;
+  const auto offset = ReadNumber(block_, offset_ + 2 + *count * 12, 4, order_);
+  if (!offset.has_value() || *offset == 0) return std::nullopt;
+  return TiffDirectory(block_, order_, *offset);
+}
+
+std::optional<TiffDirectory> TiffDirectory::Child(std::uint16_t tag, std::uint32_t i) const {
   const auto entry = Find(tag);
-  if (!entry.has_value() || (entry->type != kLong && entry->type != 13)) return std::nullopt;
-  const auto offset = ReadNumber(block_, entry->offset, 4, order_);
+  if (!entry.has_value() || i >= entry->count || (entry->type != kLong && entry->type != 13)) {
+    return std::nullopt;
+  }
+  const auto offset = ReadNumber(block_, entry->offset + i * std::uint64_t{4}, 4, order_);
   if (!offset.has_value()) return std::nullopt;
   return TiffDirectory(block_, order_, *offset);
 }

@@ -2,7 +2,8 @@
 //
 // A directory is a count and so many entries of 12 bytes: tag (2), type (2), count (4), and the
 // values themselves where they fit 4 bytes, else their offset from the structure's first byte.
-// Classic TIFF only (32-bit offsets).
+// Classic TIFF only (32-bit offsets), under its own signature or one of those that makers of
+// cameras gave their raw files.
 #ifndef ESPY_IMAGING_TIFF_DIRECTORY_H_
 #define ESPY_IMAGING_TIFF_DIRECTORY_H_
 
@@ -19,14 +20,21 @@ class TiffDirectory {
   // The first directory of the structure; nothing when `block` does not begin with a TIFF header.
   // `block` must outlive it.
   static std::optional<TiffDirectory> First(std::string_view block);
-  // The directory that an entry of this one points to.
-  std::optional<TiffDirectory> Child(std::uint16_t tag) const;
+  // The directory that follows this one: the next page, or what an EXIF block says of its
+  // thumbnail.
+  std::optional<TiffDirectory> Next() const;
+  // The i-th directory that an entry of this one points to.
+  std::optional<TiffDirectory> Child(std::uint16_t tag, std::uint32_t i = 0) const;
 
   // The entry's i-th value, of type BYTE, SHORT or LONG.
   std::optional<std::uint32_t> Number(std::uint16_t tag, std::uint32_t i = 0) const;
   // The entry's i-th value, of type RATIONAL: absent where the denominator is 0, except 0/0, which
   // is 0.
   std::optional<double> Rational(std::uint16_t tag, std::uint32_t i = 0) const;
+  // The bytes at an offset of the structure, or nothing when they do not lie in it.
+  std::optional<std::string_view> Bytes(std::uint64_t offset, std::uint64_t size) const {
+    return ReadBytes(block_, offset, size);
+  }
   // An ASCII entry up to its first NUL.
   std::optional<std::string_view> Text(std::uint16_t tag) const;
 

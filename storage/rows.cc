@@ -84,6 +84,7 @@ std::string EncodeRecord(const Record& record) {
   }
   for (const std::string& tag : record.tags) PutBytesField(&out, 13, tag);
   if (!record.caption.empty()) PutBytesField(&out, 14, record.caption);
+  PutNumberField(&out, 15, static_cast<std::uint64_t>(record.pixels_from));
   return out;
 }
 
@@ -144,6 +145,9 @@ Result<Record> ParseRecord(ItemId id, std::string_view value) {
       record.tags.emplace_back(bytes);
     } else if (field.IsBytes(14)) {
       record.caption = bytes;
+    } else if (field.IsNumber(15) &&
+               field.value <= static_cast<std::uint64_t>(PixelSource::kThumbnail)) {
+      record.pixels_from = static_cast<PixelSource>(field.value);
     }
   }
   if (!has_hash) return Damaged("content hash is missing");
@@ -156,6 +160,7 @@ std::string EncodePathRow(const PathRow& row) {
   PutNumberField(&out, 2, row.size);
   PutSignedField(&out, 3, row.modified_ns);
   PutNumberField(&out, 4, row.inode);
+  PutNumberField(&out, 5, row.from_thumbnail ? 1 : 0);
   return out;
 }
 
@@ -168,6 +173,7 @@ Result<PathRow> ParsePathRow(std::string_view value) {
     if (field.IsNumber(2)) row.size = field.value;
     if (field.IsNumber(3)) row.modified_ns = UnZigZag(field.value);
     if (field.IsNumber(4)) row.inode = field.value;
+    if (field.IsNumber(5)) row.from_thumbnail = field.value != 0;
   }
   return row;
 }

@@ -44,6 +44,8 @@ struct PathRow {
   std::uint64_t size = 0;
   std::int64_t modified_ns = 0;
   std::uint64_t inode = 0;
+  // The item was taken by its EXIF thumbnail: an ingest that wants whole pictures reads it again.
+  bool from_thumbnail = false;
   friend bool operator==(const PathRow&, const PathRow&) = default;
 };
 

@@ -91,6 +91,9 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
       return held.status();
     }
   }
+  if (id && row.is_new && !row.from_thumbnail && IsFromThumbnail(*batch, *id)) {
+    return Retake(batch, std::move(row), *id);
+  }
   if (id) {
     ++report_->known;
     return TakePath(batch, row, *id);
@@ -116,6 +119,25 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
   return TakePath(batch, row, fresh);
 }
 
+bool Committer::IsFromThumbnail(const Batch& batch, ItemId id) const {
+  const auto pending = batch.records.find(id);
+  if (pending != batch.records.end()) return pending->second.pixels_from == PixelSource::kThumbnail;
+  const auto stored = library_->store->GetItem(id);
+  return stored.ok() && stored->pixels_from == PixelSource::kThumbnail;
+}
+
+// The item keeps its number, words and paths; what was computed from its thumbnail is replaced.
+Status Committer::Retake(Batch* batch, Row row, ItemId id) {
+  ESPY_ASSIGN_OR_RETURN(Record * record, Working(batch, id));
+  record->pixels_from = row.picture.record.pixels_from;
+  record->perceptual_hash = row.picture.record.perceptual_hash;
+  batch->change.transaction.PutVector(space_, id, row.half);
+  batch->change.transaction.PutThumbnail(id, row.picture.thumbnail);
+  batch->change.vectors.emplace_back(id, std::move(row.half));
+  ++report_->retaken;
+  return TakePath(batch, row, id);
+}
+
 // The item `id` is now what lies at row.path; whatever lay there before loses the path.
 Status Committer::TakePath(Batch* batch, const Row& row, ItemId id) {
   std::optional<storage::PathRow> before;
@@ -135,7 +157,8 @@ Status Committer::TakePath(Batch* batch, const Row& row, ItemId id) {
     RemovePath(old, row.path);
     if (old->paths.empty()) emptied_.insert(old->id);
   }
-  const storage::PathRow now{id, row.facts.size, row.facts.modified_ns, row.facts.inode};
+  const storage::PathRow now{id, row.facts.size, row.facts.modified_ns, row.facts.inode,
+                             row.from_thumbnail};
   if (before == now) return Status::Ok();
   batch->paths[row.path] = now;
   if (before && before->item == id) return Status::Ok();

@@ -34,6 +34,8 @@ class Committer {
   Status DropPaths(const std::vector<std::string>& paths);
   Result<Record*> Working(Batch* batch, ItemId id);
   Status ApplyRow(Batch* batch, Row row);
+  Status Retake(Batch* batch, Row row, ItemId id);
+  bool IsFromThumbnail(const Batch& batch, ItemId id) const;
   Status Finish(Batch* batch);
   Status ForgetPathless(const std::vector<ItemId>& ids);
 

@@ -135,6 +135,7 @@ Status Pipeline::Finish() {
     report_.known = known_dry_;
     report_.added = added_dry_;
     report_.replaced = replaced_dry_;
+    report_.retaken = retaken_dry_;
     return Status::Ok();
   }
   if (!report_.cancelled && options_.detect_missing) {
@@ -181,7 +182,8 @@ bool Pipeline::OfferSource(Source source) {
   if (!source.bytes) {
     const auto row = library_->store->GetPath(source.path);
     if (row.ok() && row->size == source.facts.size &&
-        row->modified_ns == source.facts.modified_ns) {
+        row->modified_ns == source.facts.modified_ns &&
+        (!row->from_thumbnail || options_.embedded_thumbnails)) {
       ++unchanged_;
       ++done_;
       return true;
@@ -213,6 +215,11 @@ void Pipeline::WalkStage() {
   sources_.Close();
 }
 
+bool Pipeline::IsFromThumbnail(ItemId id) const {
+  const auto record = library_->store->GetItem(id);
+  return record.ok() && record->pixels_from == PixelSource::kThumbnail;
+}
+
 void Pipeline::ReadStage() {
   while (auto source = sources_.Pop()) {
     if (stop_.stop_requested()) continue;  // drained, not read: the next run takes it
@@ -231,18 +238,21 @@ void Pipeline::ReadStage() {
       SetFatal(held.status());
       break;
     }
+    const bool from_thumbnail = held.ok() && IsFromThumbnail(*held);
+    const bool retake = from_thumbnail && !options_.embedded_thumbnails;
     if (options_.dry_run) {
-      ++(held.ok() ? known_dry_ : added_dry_);
+      ++(retake ? retaken_dry_ : held.ok() ? known_dry_ : added_dry_);
       const auto before = library_->store->GetPath(source->path);
       if (before.ok() && (!held.ok() || before->item != *held)) ++replaced_dry_;
       ++done_;
       continue;
     }
-    if (held.ok()) {
+    if (held.ok() && !retake) {
       Row row;
       row.path = source->path;
       row.facts = source->facts;
       row.hash = hash;
+      row.from_thumbnail = from_thumbnail;
       const std::size_t weight = row.weight();
       rows_.Push(std::move(row), weight);
       continue;
@@ -257,7 +267,8 @@ void Pipeline::DecodeStage() {
   while (auto item = bytes_.Pop()) {
     if (stop_.stop_requested()) continue;
     const Stopwatch watch(library_->env, &decode_ns_);
-    auto picture = ReadPicture(*item->source.bytes, item->hash, encoder_->info().preprocess);
+    auto picture = ReadPicture(*item->source.bytes, item->hash, encoder_->info().preprocess,
+                               options_.embedded_thumbnails);
     if (!picture.ok()) {
       FailRow(item->source, picture.status());
       continue;
@@ -268,6 +279,7 @@ void Pipeline::DecodeStage() {
     row.hash = item->hash;
     row.is_new = true;
     row.picture = std::move(*picture);
+    row.from_thumbnail = row.picture.record.pixels_from == PixelSource::kThumbnail;
     const std::size_t weight = row.weight();
     pictures_.Push(std::move(row), weight);
   }

@@ -47,6 +47,7 @@ class Pipeline {
 
   Status Prepare();
   bool OfferSource(Source source);
+  bool IsFromThumbnail(ItemId id) const;
   void FailRow(const Source& source, Status status);
   void SetFatal(Status status);
   void WatchProgress(const IngestProgressFn& progress);
@@ -74,7 +75,7 @@ class Pipeline {
       decoders_{0};  // threads of a stage still running: the last one closes the next queue
   std::atomic<std::uint64_t> found_{0}, done_{0}, unchanged_{0}, skipped_{0}, bytes_read_{0};
   std::atomic<std::uint64_t> added_{0}, failed_{0};
-  std::atomic<std::uint64_t> known_dry_{0}, added_dry_{0}, replaced_dry_{0};
+  std::atomic<std::uint64_t> known_dry_{0}, added_dry_{0}, replaced_dry_{0}, retaken_dry_{0};
   std::atomic<std::int64_t> decode_ns_{0}, encode_ns_{0}, commit_ns_{0};
   std::atomic<bool> walk_done_{false};
 

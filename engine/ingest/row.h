@@ -19,8 +19,9 @@ struct Row {
   ContentHash hash{};
   Status failure;  // not OK: the rest is empty
   bool is_new =
-      false;        // decoded and embedded; else the library held these bytes when they were read
-  Picture picture;  // when new; its tensor is dropped once embedded
+      false;  // decoded and embedded; else the library held these bytes when they were read
+  bool from_thumbnail = false;      // the item was, or is now, taken by its EXIF thumbnail
+  Picture picture;                  // when new; its tensor is dropped once embedded
   std::vector<std::uint16_t> half;  // when new: the vector
 
   std::size_t weight() const {

@@ -66,6 +66,8 @@ constexpr Field kFields[] = {
     {"path", FieldType::kText, nullptr, [](const Record& r) { return r.paths; }},
     {"pixels", FieldType::kNumber,
      [](const Record& r) { return Number(double(r.width) * double(r.height)); }},
+    {"pixels_from", FieldType::kText, nullptr,
+     [](const Record& r) { return One(std::string(PixelSourceName(r.pixels_from))); }},
     {"seq", FieldType::kNumber, [](const Record& r) { return Number(r.seq); }},
     {"tag", FieldType::kText, nullptr, [](const Record& r) { return r.tags; }},
     {"taken", FieldType::kTime,

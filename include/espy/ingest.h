@@ -23,6 +23,11 @@ struct IngestOptions {
   bool dry_run = false;           // walk and look up, change nothing
   bool retry_failures =
       false;  // also try files whose failure is journalled and that have not changed
+  // Takes a JPEG by the thumbnail that its camera put into its EXIF block, where that is as large
+  // as the model's input and has the picture's shape: many times faster, at a loss of quality. Such
+  // items say so (Record::pixels_from), and an ingest without it reads their files again and takes
+  // them whole.
+  bool embedded_thumbnails = false;
   bool detect_missing =
       true;  // paths below the given folders that are gone are dropped from their items
 };
@@ -49,6 +54,7 @@ struct IngestReport {
   std::uint64_t known = 0;  // read, and the same bytes were already held (a copy, a move, a touch)
   std::uint64_t moved = 0;  // of those known: an old path is gone, this is its new one
   std::uint64_t replaced = 0;  // a path whose bytes changed
+  std::uint64_t retaken = 0;   // items taken by a thumbnail before, and now whole
   std::uint64_t vanished = 0;  // paths dropped because the file is gone
   std::uint64_t failed = 0;
   std::uint64_t skipped = 0;  // not pictures by name and by content

@@ -34,6 +34,14 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
+// Which pixels an item's vector, thumbnail and perceptual hash were computed from.
+enum class PixelSource : std::uint8_t {
+  kPicture,    // the picture's own
+  kPreview,    // of a raw file: the preview that the camera developed and put inside
+  kThumbnail,  // the small copy in a JPEG's EXIF block: see IngestOptions::embedded_thumbnails
+};
+ESPY_EXPORT std::string_view PixelSourceName(PixelSource source);  // "picture", ...
+
 // One item. Paths are bytes as the operating system gives them (not necessarily UTF-8), absolute,
 // sorted.
 struct Record {
@@ -42,7 +50,8 @@ struct Record {
   std::uint64_t seq = 0;  // the library's sequence number when the item last changed
   std::vector<std::string>
       paths;           // every place the same bytes were found; may be empty after files vanish
-  std::string format;  // "jpeg", "png", "webp", "gif", "tiff", "bmp", "heif", "avif", "jxl", "svg"
+  std::string format;  // "jpeg", "png", "webp", "gif", "tiff", "bmp", "heif", "avif", "jxl", "svg",
+                       // "raw" (a camera's own format, whichever it is)
   std::uint64_t file_bytes = 0;
   std::int32_t width = 0;  // pixels, upright (EXIF orientation applied)
   std::int32_t height = 0;
@@ -53,8 +62,9 @@ struct Record {
   std::string camera;                 // EXIF make and model, "" when absent
   std::optional<Place> place;         // EXIF GPS
   std::uint64_t perceptual_hash = 0;  // 64-bit DCT hash; near copies differ in few bits
-  std::vector<std::string> tags;      // a person's own words, sorted
-  std::string caption;                // "" when there is none
+  PixelSource pixels_from = PixelSource::kPicture;
+  std::vector<std::string> tags;  // a person's own words, sorted
+  std::string caption;            // "" when there is none
   friend bool operator==(const Record&, const Record&) = default;
 };
 

@@ -48,6 +48,15 @@ TEST(Rows, UnknownFieldsAreSkipped) {
   EXPECT_EQ(*parsed, record);
 }
 
+TEST(Rows, PixelsFromASourceOfALaterProgramAreThePicturesOwn) {
+  Record record = SampleRecord(3);
+  std::string value = EncodeRecord(record);
+  PutNumberField(&value, 15, 200);
+  const Result<Record> parsed = ParseRecord(record.id, value);
+  ESPY_ASSERT_OK(parsed);
+  EXPECT_EQ(parsed->pixels_from, PixelSource::kPicture);
+}
+
 TEST(Rows, ALaterVersionIsUnsupportedAndNotMisread) {
   std::string value = EncodePathRow({1, 2, 3, 4});
   value[0] = 2;
@@ -100,6 +109,8 @@ TEST(Rows, ParsersSurviveRandomBytes) {
 TEST(Rows, SmallRowsComeBackAsTheyWere) {
   const PathRow path{7, 1ULL << 40, -5, UINT64_MAX};
   EXPECT_EQ(*ParsePathRow(EncodePathRow(path)), path);
+  const PathRow by_thumbnail{7, 1, 2, 3, true};
+  EXPECT_EQ(*ParsePathRow(EncodePathRow(by_thumbnail)), by_thumbnail);
   const FailureRow failure{StatusCode::kUnsupported, "why", -1, 3, 9, 10};
   EXPECT_EQ(*ParseFailure(EncodeFailure(failure)), failure);
   const SpaceRow space{5, "m", "id", "/dir", 512};

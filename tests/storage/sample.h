@@ -28,6 +28,7 @@ inline Record SampleRecord(std::uint64_t n) {
   record.camera = n % 3 == 0 ? "Maker Model" : "";
   if (n % 4 == 0) record.place = Place{51.5, -0.1};
   record.perceptual_hash = n * 0x123456789abcdefULL;
+  record.pixels_from = static_cast<PixelSource>(n % 3);
   record.tags = {"beach", "tag" + std::to_string(n)};
   record.caption = n % 2 == 1 ? "a picture" : "";
   return record;

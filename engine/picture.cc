@@ -24,6 +24,8 @@ imaging::DecodeOptions OptionsFor(const imaging::PreprocessSpec& spec, std::int3
   imaging::DecodeOptions options;
   options.target_width = std::max(least, wanted.width);
   options.target_height = std::max(least, wanted.height);
+  options.least_width = wanted.width;
+  options.least_height = wanted.height;
   return options;
 }
 
@@ -37,11 +39,7 @@ imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
                             const imaging::PreprocessSpec& spec, bool embedded_thumbnails) {
   imaging::DecodeOptions options = OptionsFor(spec, kThumbnailTarget);
-  if (embedded_thumbnails) {
-    const imaging::Size wanted = Wanted(spec);
-    options.thumbnail_width = wanted.width;
-    options.thumbnail_height = wanted.height;
-  }
+  options.embedded_thumbnails = embedded_thumbnails;
   ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, imaging::Decode(bytes, options));
   Picture picture;
   picture.tensor = TensorOf(decoded, spec);

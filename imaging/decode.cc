@@ -28,25 +28,25 @@ bool TurnsByExif(Format format) {
 
 Result<Decoded> DecodeKnown(std::string_view bytes, Format format, const DecodeOptions& options) {
   if (format == Format::kRaw) {
-    ESPY_ASSIGN_OR_RETURN(RawPicture raw, DecodeRaw(bytes, options.limits, options.target_width,
-                                                    options.target_height));
-    return Decoded{std::move(raw.image), format, raw.source, raw.full_width, raw.full_height};
+    ESPY_ASSIGN_OR_RETURN(RawPicture raw, DecodeRaw(bytes, options));
+    return Decoded{std::move(raw.image), format, PixelSource::kPreview, raw.full_width,
+                   raw.full_height};
   }
   const int orientation = TurnsByExif(format) ? ReadOrientation(bytes, format).value_or(1) : 1;
   std::int32_t target_width = options.target_width;
   std::int32_t target_height = options.target_height;
-  std::int32_t thumbnail_width = options.thumbnail_width;
-  std::int32_t thumbnail_height = options.thumbnail_height;
+  std::int32_t least_width = options.least_width;
+  std::int32_t least_height = options.least_height;
   if (SwapsSides(orientation)) {
     std::swap(target_width, target_height);
-    std::swap(thumbnail_width, thumbnail_height);
+    std::swap(least_width, least_height);
   }
 
   Decoded decoded;
   decoded.format = format;
   std::optional<ExifThumbnail> thumbnail;
-  if (format == Format::kJpeg && thumbnail_width > 0 && thumbnail_height > 0) {
-    thumbnail = DecodeExifThumbnail(bytes, options.limits, thumbnail_width, thumbnail_height);
+  if (format == Format::kJpeg && options.embedded_thumbnails) {
+    thumbnail = DecodeExifThumbnail(bytes, options.limits, least_width, least_height);
   }
   if (thumbnail) {
     decoded.source = PixelSource::kThumbnail;

@@ -37,14 +37,17 @@ bool HasPictureExtension(std::string_view path);
 struct DecodeOptions {
   ImageLimits limits;
   // The picture is wanted at about this size: a JPEG is decoded at the smallest DCT scale whose
-  // sides are both at least twice these, an SVG is rendered so that its sides cover twice these,
-  // and the preview inside a raw file serves when it is no smaller. 0: full size.
+  // sides are both at least twice these, an SVG is rendered so that its sides cover twice these. 0:
+  // full size.
   std::int32_t target_width = 0;
   std::int32_t target_height = 0;
-  // The thumbnail in a JPEG's EXIF block stands for the picture where it is at least this large and
-  // has the picture's shape: fast, and not the same pixels. 0: it is not looked at.
-  std::int32_t thumbnail_width = 0;
-  std::int32_t thumbnail_height = 0;
+  // What stands in for the picture's own pixels must be at least this large: the preview of a raw
+  // file, which else is Unsupported, and the thumbnail below.
+  std::int32_t least_width = 0;
+  std::int32_t least_height = 0;
+  // The thumbnail in a JPEG's EXIF block stands in, where it has the picture's shape: fast, and not
+  // the same pixels.
+  bool embedded_thumbnails = false;
 };
 
 struct Decoded {

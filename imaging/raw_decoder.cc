@@ -1,13 +1,9 @@
 #include "imaging/raw_decoder.h"
 
-#include <libraw/libraw.h>
-#include <omp.h>
-
-#include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,45 +12,32 @@
 #include "imaging/image_limits.h"
 #include "imaging/jpeg_decoder.h"
 #include "imaging/orientation.h"
+#include "imaging/raw_stream.h"
 
 namespace espy::imaging {
 namespace {
 
-// LibRaw develops with OpenMP; a caller that decodes on every core has no use for more threads.
-class OneOpenMpThread {
- public:
-  OneOpenMpThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneOpenMpThread() { omp_set_num_threads(before_); }
-  OneOpenMpThread(const OneOpenMpThread&) = delete;
-  OneOpenMpThread& operator=(const OneOpenMpThread&) = delete;
-
- private:
-  int before_;
-};
-
-// What changed its name or place in LibRaw 0.21. Without these flags it prints what it finds wrong.
+// LibRaw prints what it finds wrong without these; 0.21 knows one of them no more.
 #if LIBRAW_COMPILE_CHECK_VERSION_NOTLESS(0, 21)
 constexpr unsigned kSilent = LIBRAW_OPTIONS_NO_DATAERR_CALLBACK;
-unsigned& MemoryLimitMb(libraw_data_t* raw) { return raw->rawparams.max_raw_memory_mb; }
 #else
 constexpr unsigned kSilent = LIBRAW_OPIONS_NO_MEMERR_CALLBACK | LIBRAW_OPIONS_NO_DATAERR_CALLBACK;
-unsigned& MemoryLimitMb(libraw_data_t* raw) { return raw->params.max_raw_memory_mb; }
 #endif
 
-struct Closer {
-  void operator()(libraw_data_t* raw) const { libraw_close(raw); }
-  void operator()(libraw_processed_image_t* image) const { libraw_dcraw_clear_mem(image); }
-};
-using RawFile = std::unique_ptr<libraw_data_t, Closer>;
+std::string Sides(std::int64_t width, std::int64_t height) {
+  return std::to_string(width) + " x " + std::to_string(height) + " pixels";
+}
 
 Status Failure(int error, const std::string& what) {
-  const std::string message =
-      "the raw file " + what + " by LibRaw " + libraw_version() + ": " + libraw_strerror(error);
+  const std::string message = "the raw file " + what + " (LibRaw " + LibRaw::version() +
+                              " says: " + LibRaw::strerror(error) + ")";
   switch (error) {
     case LIBRAW_FILE_UNSUPPORTED:
     case LIBRAW_NOT_IMPLEMENTED:
-    case LIBRAW_REQUEST_FOR_NONEXISTENT_IMAGE:
       return Status::Unsupported(message + "; a newer LibRaw may know the camera");
+    case LIBRAW_NO_THUMBNAIL:
+    case LIBRAW_UNSUPPORTED_THUMBNAIL:
+      return Status::Unsupported(message + "; make a JPEG of it");
     case LIBRAW_UNSUFFICIENT_MEMORY:
     case LIBRAW_TOO_BIG:
     case LIBRAW_MEMPOOL_OVERFLOW:
@@ -62,16 +45,6 @@ Status Failure(int error, const std::string& what) {
     default:
       return Status::Corruption(message);
   }
-}
-
-Result<RawFile> Open(std::string_view bytes) {
-  RawFile raw(libraw_init(kSilent));
-  if (raw == nullptr) return Status::ResourceExhausted("not enough memory for the raw file");
-  // It reads the buffer and never writes to it.
-  void* buffer = const_cast<char*>(bytes.data());
-  const int error = libraw_open_buffer(raw.get(), buffer, bytes.size());
-  if (error != LIBRAW_SUCCESS) return Failure(error, "cannot be read");
-  return raw;
 }
 
 // LibRaw's word for how the picture is turned, as EXIF's.
@@ -86,10 +59,11 @@ struct Sensor {
   int orientation = 1;
 };
 
+// A preview in the file's own bytes or LibRaw's memory.
 struct Preview {
-  Image image;                  // as stored
-  std::int32_t full_width = 0;  // before scaling
-  std::int32_t full_height = 0;
+  std::string_view bytes;
+  bool is_jpeg = false;  // else 8-bit RGB
+  JpegSize size;         // as stored
   int orientation = 1;
 };
 
@@ -103,139 +77,92 @@ int PreviewOrientation(std::string_view jpeg, JpegSize size, const Sensor& senso
   return turned ? 1 : sensor.orientation;
 }
 
-Result<Preview> DecodePreview(libraw_data_t* raw, const Sensor& sensor, const ImageLimits& limits,
-                              std::int32_t target_width, std::int32_t target_height) {
-  // For a preview that is no JPEG memory is taken by these; for a JPEG they may be unknown, 0.
-  const libraw_thumbnail_t& thumbnail = raw->thumbnail;
+Result<Preview> FindPreview(LibRaw* raw, const Sensor& sensor, const ImageLimits& limits) {
+  // By these, memory is taken for a preview that is no JPEG; for a JPEG they may be unknown, 0.
+  const libraw_thumbnail_t& thumbnail = raw->imgdata.thumbnail;
   if (thumbnail.twidth != 0 && thumbnail.theight != 0) {
     ESPY_RETURN_IF_ERROR(CheckDimensions(thumbnail.twidth, thumbnail.theight, limits));
   }
-  const int error = libraw_unpack_thumb(raw);
-  if (error == LIBRAW_NO_THUMBNAIL || error == LIBRAW_UNSUPPORTED_THUMBNAIL) {
-    return Status::NotFound("no preview");
-  }
-  if (error != LIBRAW_SUCCESS) return Failure(error, "has a preview that cannot be read");
-  const std::string_view bytes(thumbnail.thumb, thumbnail.tlength);
+  const int error = raw->unpack_thumb();
+  if (error != LIBRAW_SUCCESS) return Failure(error, "has no preview that can be read");
   Preview preview;
-  preview.orientation = sensor.orientation;
+  preview.bytes = {thumbnail.thumb, thumbnail.tlength};
   if (thumbnail.tformat == LIBRAW_THUMBNAIL_JPEG) {
-    ESPY_ASSIGN_OR_RETURN(const JpegSize size, ReadJpegSize(bytes, limits));
-    preview.orientation = PreviewOrientation(bytes, size, sensor);
-    if (SwapsSides(preview.orientation)) std::swap(target_width, target_height);
-    ESPY_ASSIGN_OR_RETURN(JpegPicture jpeg, DecodeJpeg(bytes, limits, target_width, target_height));
-    preview.image = std::move(jpeg.image);
-    preview.full_width = jpeg.full_width;
-    preview.full_height = jpeg.full_height;
+    preview.is_jpeg = true;
+    ESPY_ASSIGN_OR_RETURN(preview.size, ReadJpegSize(preview.bytes, limits));
+    preview.orientation = PreviewOrientation(preview.bytes, preview.size, sensor);
     return preview;
   }
-  const std::size_t pixels = std::size_t{thumbnail.twidth} * thumbnail.theight;
-  if (thumbnail.tformat != LIBRAW_THUMBNAIL_BITMAP || thumbnail.tcolors != 3 ||
-      bytes.size() < pixels * 3 || pixels == 0) {
-    return Status::NotFound("no preview of a known kind");
+  preview.size = {thumbnail.twidth, thumbnail.theight};
+  preview.orientation = sensor.orientation;
+  const std::size_t needed = std::size_t{thumbnail.twidth} * thumbnail.theight * 3;
+  if (thumbnail.tformat != LIBRAW_THUMBNAIL_BITMAP || thumbnail.tcolors != 3 || needed == 0 ||
+      preview.bytes.size() < needed) {
+    return Failure(LIBRAW_UNSUPPORTED_THUMBNAIL, "has a preview of a kind that is not read");
   }
-  preview.image.width = preview.full_width = thumbnail.twidth;
-  preview.image.height = preview.full_height = thumbnail.theight;
-  preview.image.pixels.assign(bytes.begin(),
-                              bytes.begin() + static_cast<std::ptrdiff_t>(pixels * 3));
   return preview;
 }
 
-// Half the sensor's sides: each pixel from one group of its filters. As stored.
-Result<Image> Develop(std::string_view bytes, const ImageLimits& limits) {
-  // Opened again: LibRaw lets go of a file in which it found something wrong.
-  ESPY_ASSIGN_OR_RETURN(const RawFile raw, Open(bytes));
-  ESPY_RETURN_IF_ERROR(CheckDimensions(raw->sizes.raw_width, raw->sizes.raw_height, limits));
-  // Four samples of two bytes a pixel: what the largest picture allowed may need at once.
-  MemoryLimitMb(raw.get()) = static_cast<unsigned>(limits.max_pixels * 8 / (1 << 20) + 1);
-  raw->params.half_size = 1;
-  raw->params.use_camera_wb = 1;
-  raw->params.output_color = 1;  // sRGB
-  raw->params.output_bps = 8;
-  raw->params.user_flip = 0;  // turned by us
-  bool damaged = false;
-  libraw_set_dataerror_handler(
-      raw.get(), [](void* flag, const char*, auto) { *static_cast<bool*>(flag) = true; }, &damaged);
-  const OneOpenMpThread one_thread;
-  int error = libraw_unpack(raw.get());
-  if (error == LIBRAW_SUCCESS && damaged) error = LIBRAW_IO_ERROR;
-  if (error == LIBRAW_SUCCESS) error = libraw_dcraw_process(raw.get());
-  if (error != LIBRAW_SUCCESS) return Failure(error, "cannot be developed");
-  const std::unique_ptr<libraw_processed_image_t, Closer> developed(
-      libraw_dcraw_make_mem_image(raw.get(), &error));
-  if (developed == nullptr) return Failure(error, "cannot be developed");
-  const std::size_t pixels = std::size_t{developed->width} * developed->height;
-  if (developed->type != LIBRAW_IMAGE_BITMAP || developed->bits != 8 || pixels == 0 ||
-      (developed->colors != 1 && developed->colors != 3) ||
-      developed->data_size < pixels * developed->colors) {
-    return Status::Unsupported("the raw file has colours that are not read");
+Result<Image> Pixels(const Preview& preview, const DecodeOptions& options) {
+  if (preview.is_jpeg) {
+    std::int32_t width = options.target_width, height = options.target_height;
+    if (SwapsSides(preview.orientation)) std::swap(width, height);
+    ESPY_ASSIGN_OR_RETURN(JpegPicture jpeg,
+                          DecodeJpeg(preview.bytes, options.limits, width, height));
+    return std::move(jpeg.image);
   }
-  Image image;
-  image.width = developed->width;
-  image.height = developed->height;
-  image.pixels.resize(pixels * 3);
-  const std::size_t step = developed->colors == 3 ? 1 : 0;  // grey stands for all three
-  for (std::size_t i = 0; i < pixels; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      image.pixels[i * 3 + c] = developed->data[i * developed->colors + c * step];
-    }
-  }
+  Image image{preview.size.width, preview.size.height, {}};
+  const std::size_t size = static_cast<std::size_t>(image.width) * image.height * 3;
+  image.pixels.assign(preview.bytes.begin(),
+                      preview.bytes.begin() + static_cast<std::ptrdiff_t>(size));
   return image;
 }
 
-// Whether an upright side of the preview is as long as is asked for, or as developing would make
-// it.
-bool Serves(std::int32_t side, std::int32_t target, std::int32_t sensor_side) {
-  const std::int32_t developed = (sensor_side + 1) / 2;
-  return side >= (target > 0 ? std::min(target, developed) : developed);
+// To a twentieth: sensors have some rows and columns more than pictures. Where the camera was set
+// to another shape (16:9 of a 3:2 sensor), or the sensor's rows run askew (Fujifilm's Super CCD),
+// the preview is what was shot.
+bool SameShape(std::int64_t width, std::int64_t height, JpegSize preview) {
+  const std::int64_t difference = width * preview.height - height * preview.width;
+  return std::abs(difference) * 20 <= width * preview.height && width > 0 && height > 0;
 }
 
-Result<RawPicture> DecodeOpened(std::string_view bytes, const ImageLimits& limits,
-                                std::int32_t target_width, std::int32_t target_height) {
-  ESPY_ASSIGN_OR_RETURN(const RawFile raw, Open(bytes));
-  const Sensor sensor{raw->sizes.width, raw->sizes.height, Orientation(raw->sizes.flip)};
+Result<RawPicture> DecodeOpened(std::string_view bytes, const DecodeOptions& options) {
+  RawStream stream(bytes);  // outlives what reads it
+  const auto raw = std::make_unique<LibRaw>(kSilent);
+  const int error = raw->open_datastream(&stream);
+  if (error != LIBRAW_SUCCESS) return Failure(error, "cannot be read");
+  const libraw_image_sizes_t& sizes = raw->imgdata.sizes;
+  const Sensor sensor{sizes.width, sizes.height, Orientation(sizes.flip)};
+  ESPY_ASSIGN_OR_RETURN(const Preview preview, FindPreview(raw.get(), sensor, options.limits));
+  JpegSize upright = preview.size;
+  if (SwapsSides(preview.orientation)) std::swap(upright.width, upright.height);
+  if (upright.width < options.least_width || upright.height < options.least_height) {
+    return Status::Unsupported("the raw file's preview has " +
+                               Sides(upright.width, upright.height) + ", and the model looks at " +
+                               Sides(options.least_width, options.least_height) +
+                               "; make a JPEG of it, or a DNG with a larger preview");
+  }
   RawPicture picture;
   picture.full_width = sensor.width;
   picture.full_height = sensor.height;
   if (SwapsSides(sensor.orientation)) std::swap(picture.full_width, picture.full_height);
-
-  auto preview = DecodePreview(raw.get(), sensor, limits, target_width, target_height);
-  std::int32_t width = 0, height = 0;  // of the preview, upright
-  if (preview.ok()) {
-    width = preview->full_width;
-    height = preview->full_height;
-    if (SwapsSides(preview->orientation)) std::swap(width, height);
+  if (!SameShape(picture.full_width, picture.full_height, upright)) {
+    picture.full_width = upright.width;
+    picture.full_height = upright.height;
   }
-  if (preview.ok() && Serves(width, target_width, picture.full_width) &&
-      Serves(height, target_height, picture.full_height)) {
-    if (picture.full_width == 0 || picture.full_height == 0) {
-      picture.full_width = width;
-      picture.full_height = height;
-    }
-    picture.image = TurnUpright(std::move(preview->image), preview->orientation);
-    return picture;
-  }
-  auto developed = Develop(bytes, limits);
-  if (!developed.ok()) {
-    const std::string why =
-        preview.ok() ? "its preview of " + std::to_string(width) + " x " + std::to_string(height) +
-                           " pixels is too small"
-                     : "it has no preview that can be read (" + preview.status().message() + ")";
-    return Status(developed.status().code(), developed.status().message() + "; " + why);
-  }
-  picture.source = PixelSource::kPicture;
-  picture.image = TurnUpright(std::move(*developed), sensor.orientation);
+  ESPY_ASSIGN_OR_RETURN(Image image, Pixels(preview, options));
+  picture.image = TurnUpright(std::move(image), preview.orientation);
   return picture;
 }
 
 }  // namespace
 
-Result<RawPicture> DecodeRaw(std::string_view bytes, const ImageLimits& limits,
-                             std::int32_t target_width, std::int32_t target_height) {
+Result<RawPicture> DecodeRaw(std::string_view bytes, const DecodeOptions& options) {
   try {
-    return DecodeOpened(bytes, limits, target_width, target_height);
+    return DecodeOpened(bytes, options);
   } catch (const std::bad_alloc&) {
-    return Status::ResourceExhausted("not enough memory for the pixels of the raw file");
-  } catch (...) {  // LibRaw throws inside itself, and its C functions do not all catch
+    return Status::ResourceExhausted("not enough memory for the raw file");
+  } catch (...) {  // LibRaw throws inside itself, and does not catch everything
     return Status::Corruption("the raw file is damaged");
   }
 }

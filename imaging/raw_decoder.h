@@ -1,31 +1,32 @@
-// Raw files of cameras -> pixels, through LibRaw: by the preview that the camera developed and put
-// inside, and where that is missing or too small, by developing the sensor's samples at half size.
+// Raw files of cameras -> pixels, by the preview that the camera developed and put inside, through
+// LibRaw.
+//
+// The sensor's samples are not developed. LibRaw's decoders for them are many and old, and crash on
+// damaged files (its 0.20 did on a CR3 file with a few bytes changed); what finds the preview is a
+// small part of it. docs/decisions/0052.
 #ifndef ESPY_IMAGING_RAW_DECODER_H_
 #define ESPY_IMAGING_RAW_DECODER_H_
 
 #include <cstdint>
 #include <string_view>
 
-#include "espy/record.h"
 #include "espy/status.h"
+#include "imaging/decode.h"
 #include "imaging/image.h"
 
 namespace espy::imaging {
 
 struct RawPicture {
   Image image;  // sRGB, upright
-  PixelSource source = PixelSource::kPreview;
-  std::int32_t full_width = 0;  // of the sensor's picture, upright
+  std::int32_t full_width =
+      0;  // of the sensor's picture, upright; of the preview where that has another shape
   std::int32_t full_height = 0;
 };
 
-// A preview serves when each of its sides is at least the target's, or half the sensor's, which is
-// what developing would give (and what is asked for without a target, 0). The limits are those of
-// what is decoded: a preview of 8 megapixels in a file of 150 is within them. Unsupported: a camera
-// or a coding that the installed LibRaw does not know, and no preview that serves; the message
-// tells the preview's size. Any thread; no thread of its own.
-Result<RawPicture> DecodeRaw(std::string_view bytes, const ImageLimits& limits,
-                             std::int32_t target_width, std::int32_t target_height);
+// The largest preview, scaled as DecodeOptions' target asks. The limits are those of the preview:
+// one of 8 megapixels in a file of 150 is within them. Unsupported: a camera that the installed
+// LibRaw does not know, no preview, or one smaller than DecodeOptions' least size. Any thread.
+Result<RawPicture> DecodeRaw(std::string_view bytes, const DecodeOptions& options);
 
 }  // namespace espy::imaging
 

@@ -1,5 +1,5 @@
-// Any bytes -> Decode at full size and at a target, and ReadExif. What comes out must hold to its
-// own contract.
+// Any bytes -> Decode at full size and at a target, with embedded thumbnails and without, and
+// ReadExif. What comes out must hold to its own contract.
 //
 // Begin from the pictures of the imaging tests:
 //   decode_fuzz corpus/ tests/imaging/data -max_len=65536 -timeout=20 -rss_limit_mb=4096
@@ -34,6 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   unsigned sum = 0;
   for (std::size_t i = 0; i < size; ++i) sum += data[i];
   if (sum % 2 == 0) options.target_width = options.target_height = 16;
+  options.embedded_thumbnails = sum % 4 < 2;
   const auto decoded = Decode(bytes, options);
   if (!decoded.ok()) {
     Require(!decoded.status().message().empty());

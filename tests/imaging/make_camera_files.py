@@ -355,9 +355,10 @@ def main():
     write("big-endian.dng", dng(picture, picture, order=">"), shown)
     (DATA / "raws.txt").write_text("\n".join(names) + "\n")
 
-    write("small-preview.dng", dng(picture, picture.resize((18, 12))))
-    write("no-preview.dng", dng(picture, None))
-    write("no-preview-turned.dng", dng(turned(picture, 6), None, 6))
+    # Nothing but the thumbnail of 12 x 8 samples in the first directory.
+    small = picture.resize((12, 8))
+    write("no-jpeg.dng", dng(picture, None), small)
+    names.pop()  # its size is not the sensor's
 
     large = scene(384, 256)
     write("thumbnail.jpg", with_thumbnail(large, large.resize((96, 64))))

@@ -31,7 +31,7 @@ EXTERNAL = {
     "cuda_": {"kernels"},
     "dnnl": {"kernels"},
     "oneapi/dnnl/": {"kernels"},
-    "omp.h": {"imaging", "index", "kernels"},
+    "omp.h": {"index", "kernels"},
     "sentencepiece": {"encoders"},
     "unicode/": {"encoders"},
     "nlohmann/": {"encoders", "cli"},

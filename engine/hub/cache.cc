@@ -22,10 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kTag[] =
-    "Signature: 8a477f597d28d172789f06886806bc55\n"
-    "# This folder holds what can be fetched again: see https://bford.info/cachedir/\n";
-
 Status MakeFolders(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -51,13 +47,7 @@ std::string RepositoryCache::Snapshot(const std::string& commit) const {
 
 Status RepositoryCache::Prepare() const {
   ESPY_RETURN_IF_ERROR(MakeFolders(folder_ + "/blobs"));
-  ESPY_RETURN_IF_ERROR(MakeFolders(locks_));
-  const std::string tag = cache_ + "/CACHEDIR.TAG";
-  if (!Env::Default()->Stat(tag).ok()) {
-    // A courtesy: the model is none the worse without it.
-    (void)Env::Default()->WriteFileAtomically(tag, kTag).ok();
-  }
-  return Status::Ok();
+  return MakeFolders(locks_);
 }
 
 Status RepositoryCache::Link(const std::string& commit, const std::string& file,

@@ -23,7 +23,8 @@ class RepositoryCache {
   std::string Incomplete(const std::string& hash) const;
   std::string Snapshot(const std::string& commit) const;
 
-  // The folders of blobs and locks, and the tag that has back-ups leave the cache out.
+  // The folders of blobs and locks. (Not CACHEDIR.TAG: the scan of earlier huggingface_hub takes it
+  // for a broken repository.)
   Status Prepare() const;
   // snapshots/COMMIT/FILE -> ../../blobs/HASH. Where links cannot be made, the bytes are moved
   // there.

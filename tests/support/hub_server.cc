@@ -56,12 +56,24 @@ void HubServer::Behave(const std::string& json) const {
 
 std::vector<HubServer::Request> HubServer::Requests() const {
   std::vector<Request> requests;
-  if (!std::filesystem::exists(folder_ / "log.jsonl")) return requests;
-  std::istringstream lines(ReadFileOrDie(folder_ / "log.jsonl"));
-  for (std::string line; std::getline(lines, line);) {
-    const Json entry = Json::parse(line);
-    requests.push_back({entry.at("server"), entry.at("method"), entry.at("path"), entry.at("range"),
-                        entry.at("authorization"), entry.at("status"), entry.at("sent")});
+  for (int waits = 0; waits < 500; ++waits) {
+    requests.clear();
+    if (!std::filesystem::exists(folder_ / "log.jsonl")) break;
+    std::istringstream lines(ReadFileOrDie(folder_ / "log.jsonl"));
+    std::size_t begun = 0;
+    for (std::string line; std::getline(lines, line);) {
+      const Json entry = Json::parse(line, nullptr, false);
+      if (entry.is_discarded()) break;  // half written
+      if (entry.contains("begins")) {
+        ++begun;
+        continue;
+      }
+      requests.push_back({entry.at("server"), entry.at("method"), entry.at("path"),
+                          entry.at("range"), entry.at("authorization"), entry.at("status"),
+                          entry.at("sent")});
+    }
+    if (requests.size() == begun) break;  // the server has ended all that it has begun
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return requests;
 }

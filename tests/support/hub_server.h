@@ -32,7 +32,7 @@ class HubServer {
   std::string Repository(const std::string& name) const { return folder_ / ("models/" + name); }
   // How it misbehaves from now on: JSON, as hub_server.py describes it.
   void Behave(const std::string& json) const;
-  // All requests so far.
+  // All requests so far; waits (10 s at most) for those that are still being answered.
   std::vector<Request> Requests() const;
   // Of those to one server, whose path ends in `end` before any '?'.
   std::vector<Request> Requests(const std::string& server, const std::string& end) const;

@@ -5,8 +5,9 @@
 
 FOLDER/models/ORG/NAME/ is a repository's branch main, FOLDER/models/ORG/NAME@TAG/ another revision. Two servers listen
 on 127.0.0.1: the hub and the storage that it redirects large files to, of another origin. FOLDER/ports.json appears
-when both do: {"hub": PORT, "storage": PORT}. Each request adds a line to FOLDER/log.jsonl. With --until-eof the server
-ends when its standard input does.
+when both do: {"hub": PORT, "storage": PORT}. Each request adds two lines to FOLDER/log.jsonl: {"begins": true} before the
+first byte of its answer, and what it was after the last; so a reader knows whether all have ended. With --until-eof the
+server ends when its standard input does.
 
 FOLDER/behavior.json is read before each request; when it changes, its counts begin anew. All keys are optional:
 
@@ -126,6 +127,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, head):
         self.state.refresh()
         self.head, self.sent, self.status = head, 0, 0
+        self.state.log(begins=True)
         address = unquote(self.path)
         try:
             rule = self.state.rule(f"{self.kind} {self.command} {address}")

@@ -360,11 +360,14 @@ def main():
     write("no-jpeg.dng", dng(picture, None), small)
     names.pop()  # its size is not the sensor's
 
+    large = scene(192, 128)  # for models that look at more than 48 x 32
+    write("large-preview.cr3", cr3(large, large))
+
     large = scene(384, 256)
-    write("thumbnail.jpg", with_thumbnail(large, large.resize((96, 64))))
-    write("thumbnail6.jpg", with_thumbnail(turned(large, 6), turned(large, 6).resize((64, 96)), 6))
-    padded = Image.new("RGB", (96, 72))
-    padded.paste(large.resize((96, 64)), (0, 4))
+    write("thumbnail.jpg", with_thumbnail(large, large.resize((150, 100))))
+    write("thumbnail6.jpg", with_thumbnail(turned(large, 6), turned(large, 6).resize((100, 150)), 6))
+    padded = Image.new("RGB", (150, 112))
+    padded.paste(large.resize((150, 100)), (0, 6))
     write("thumbnail-padded.jpg", with_thumbnail(large, padded))
 
 

@@ -233,16 +233,16 @@ DecodeOptions ByThumbnail(int width, int height) {
 }
 
 TEST(EmbeddedThumbnail, StandsForThePictureOnlyWhenAskedForAndLargeEnough) {
-  const std::string bytes = ReadData("thumbnail.jpg");  // 384 x 256, with one of 96 x 64
-  const auto taken = Decode(bytes, ByThumbnail(96, 64));
+  const std::string bytes = ReadData("thumbnail.jpg");  // 384 x 256, with one of 150 x 100
+  const auto taken = Decode(bytes, ByThumbnail(150, 100));
   ESPY_ASSERT_OK(taken);
   EXPECT_EQ(taken->source, PixelSource::kThumbnail);
-  EXPECT_EQ(taken->image.width, 96);
-  EXPECT_EQ(taken->image.height, 64);
+  EXPECT_EQ(taken->image.width, 150);
+  EXPECT_EQ(taken->image.height, 100);
   EXPECT_EQ(taken->full_width, 384);
   EXPECT_EQ(taken->full_height, 256);
   for (const DecodeOptions& options : {DecodeOptions{.target_width = 96, .target_height = 64},
-                                       ByThumbnail(97, 64), ByThumbnail(96, 65)}) {
+                                       ByThumbnail(151, 100), ByThumbnail(150, 101)}) {
     const auto whole = Decode(bytes, options);
     ESPY_ASSERT_OK(whole);
     EXPECT_EQ(whole->source, PixelSource::kPicture);
@@ -251,12 +251,12 @@ TEST(EmbeddedThumbnail, StandsForThePictureOnlyWhenAskedForAndLargeEnough) {
 }
 
 TEST(EmbeddedThumbnail, IsTurnedAsThePictureIs) {
-  const auto turned = Decode(ReadData("thumbnail6.jpg"), ByThumbnail(96, 64));
+  const auto turned = Decode(ReadData("thumbnail6.jpg"), ByThumbnail(150, 100));
   ESPY_ASSERT_OK(turned);
   EXPECT_EQ(turned->source, PixelSource::kThumbnail);
-  ASSERT_EQ(turned->image.width, 96);
-  ASSERT_EQ(turned->image.height, 64);
-  const auto straight = Decode(ReadData("thumbnail.jpg"), ByThumbnail(96, 64));
+  ASSERT_EQ(turned->image.width, 150);
+  ASSERT_EQ(turned->image.height, 100);
+  const auto straight = Decode(ReadData("thumbnail.jpg"), ByThumbnail(150, 100));
   ESPY_ASSERT_OK(straight);
   for (std::size_t channel = 0; channel < 3; ++channel) {
     EXPECT_GT(Correlation(turned->image, straight->image, channel), 0.99);

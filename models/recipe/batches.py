@@ -6,6 +6,10 @@ A batch (all torch tensors; B pictures, M = B + extra sentences, N false sentenc
     ids     int64 [M + N, T]   token ids, padded with the end token; T is the longest of the batch
     truth   int8  [B, M]       1 true, 0 false, -1 unknown (left out of the loss)
     owner   int64 [N]          the picture whose false sentence this is
+    slot    int64 [N]          which of its picture's false sentences, from 0
+    where   int64 [P]          the picture (and sentence) of a scene that says what is at one of its places
+    place   int64 [P]          the place, as an index into scenes.PLACES
+    there   float [P, V]       words of what is at that place, each row a distribution
     words   float [B + M, V]   what each picture shows, then what each sentence says, each row a distribution
 """
 
@@ -15,11 +19,12 @@ from tokenizers import Tokenizer
 
 import compose
 import words as lexicon
-from scenes import SceneMaker, article
+from scenes import PLACES, SceneMaker, article
 
 _COLOURS = frozenset(lexicon.COLOURS)
 _PAINTED = _COLOURS | {"one", "two", "three", "four"}
-SCENES, EXTRA = 0.3, 0.75  # shares of the batch size: composed scenes, further sentences
+# Shares of the batch size: pairs of scenes, other composed scenes, further sentences.
+PAIRS, SCENES, EXTRA = 0.3, 0.17, 0.75
 
 
 def tag_vocabulary(train):
@@ -173,8 +178,16 @@ class Batches(torch.utils.data.IterableDataset):
         return truth
 
     def _batch(self, rng, tokenizer):
-        scenes = rng.random(self.batch) < SCENES
-        drawn = [self._scene(rng) if s else self._single(rng) for s in scenes]
+        drawn, places, scenes = [], [], np.zeros(self.batch, bool)
+        pairs = int(PAIRS * self.batch / 2)
+        for _ in range(pairs):
+            for scene in self._scenes.pair(rng):
+                places += [(len(drawn), PLACES.index(place), item) for place, item in scene.places]
+                canvas = compose.jitter(scene.image, rng, True)
+                drawn.append((canvas, scene.text, frozenset(scene.tags), True, scene.wrong["order"], scene.items))
+        scenes[2 * pairs:] = rng.random(self.batch - 2 * pairs) < SCENES / (1 - PAIRS)
+        drawn += [self._scene(rng) if s else self._single(rng) for s in scenes[2 * pairs:]]
+        scenes[:2 * pairs] = True
         said = [(d[5], d[1]) for d in drawn]
         for _ in range(int(EXTRA * self.batch)):
             if rng.random() < 0.2:
@@ -183,10 +196,18 @@ class Batches(torch.utils.data.IterableDataset):
                 item = self._item(rng)
                 said.append(([item], self.sentence(item, rng)))
         texts = [text for _, text in said]
-        wrong = [(row, text) for row, d in enumerate(drawn) for text in d[4]]
-        coded = tokenizer.encode_batch(texts + [text for _, text in wrong])
+        truth = self._truth(drawn, texts, scenes)
+        for row in range(0, 2 * pairs, 2):  # the words of the two may be the same; what they say is not
+            truth[row, row + 1] = truth[row + 1, row] = 0
+        wrong = [(row, slot, text) for row, d in enumerate(drawn) for slot, text in enumerate(d[4])]
+        coded = tokenizer.encode_batch(texts + [text for _, _, text in wrong])
+        there = np.zeros((len(places), len(self.tags)), np.float32)
+        for row, (_, _, item) in enumerate(places):
+            for column, value in self._rows_of(item).items():
+                there[row, column] = value
+        column = lambda rows, n: torch.tensor([r[n] for r in rows], dtype=torch.long)
         return {"pixels": torch.from_numpy(np.stack([np.asarray(d[0]) for d in drawn])),
-                "ids": torch.tensor([c.ids for c in coded]),
-                "truth": torch.from_numpy(self._truth(drawn, texts, scenes)),
-                "owner": torch.tensor([row for row, _ in wrong], dtype=torch.long),
+                "ids": torch.tensor([c.ids for c in coded]), "truth": torch.from_numpy(truth),
+                "owner": column(wrong, 0), "slot": column(wrong, 1), "where": column(places, 0), "place": column(places, 1),
+                "there": torch.from_numpy(there / np.maximum(there.sum(1, keepdims=True), 1e-6)),
                 "words": torch.from_numpy(self._word_weights([(d[5], d[2]) for d in drawn], said))}

@@ -12,7 +12,9 @@ import splits
 import words as lexicon
 
 STYLE_FAMILIES = {"emoji-noto": "emoji", "emoji-one": "emoji", "emoji-twemoji": "emoji", "kalzium": "photo",
-                  "photos-hand": "photo", "ulcc": "photo"}
+                  "photos-hand": "photo", "ulcc": "photo", "outline-noto": "outline",
+                  "outline-symbola": "outline", "icons-material": "icon", "icons-awesome": "icon", "icons-bootstrap": "icon"}
+FURTHER = 0.7  # weight of the further pictures beside others
 COUNT_WORDS = ("one", "two", "three", "four")
 MIN_KIND = 6  # a hypernym is kept when at least so many training captions have it
 # Pictures of these are signs, faces, persons or text: never pasted into scenes, and not mirrored.
@@ -39,6 +41,7 @@ class Item:
     weight: float = 0.0
     flips: bool = True
     pasteable: bool = False
+    further: bool = False  # of more.jsonl.gz
 
     @property
     def photo(self):
@@ -88,7 +91,7 @@ def load(cache):
     """All pictures with a side in the division, training weights included."""
     side, pixels = splits.load(), data.load(cache)
     wordnet = lexicon.WordNet(f"{cache}/pkgs/wordnet-base/usr/share/wordnet")
-    raw = {i["id"]: i for i in data.manifest()}
+    raw = {i["id"]: i for i in (*data.manifest(), *data.more())}
     items = []
     for key, name in side.items():
         if key not in pixels or name == "out":
@@ -103,10 +106,12 @@ def load(cache):
                      wordnet.kinds(clean(caption)), pixels[key], m["kind"], m["dup_cluster"])
         entry.flips = not re.search(r"flag|sign|letter|number|arrow|map|left|right|keyboard|card|button",
                                     m["category"] + " " + caption, re.I)
+        entry.further = "near" in m
         entry.pasteable = not weak and _pasteable(m, entry, wordnet)
         entry.colour = "" if entry.photo else dominant_colour(entry.pixels)
         items.append(entry)
-    common = Counter(k for i in items if i.side == "train" for k in set(i.kinds))
+    # Counted without the further pictures, whose coming must not change what may be said of a picture that is asked about.
+    common = Counter(k for i in items if i.side == "train" and not i.further for k in set(i.kinds))
     for i in items:
         i.kinds = [k for k in i.kinds if common[k] >= MIN_KIND]
         said = set(wordnet.words(i.caption))
@@ -131,5 +136,7 @@ def _weigh(train, raw):
         i.weight = sizes[STYLE_FAMILIES.get(i.source, i.source)] ** -0.4 * captions[i.caption] ** -0.4
         if re.search(r"flag|playing_cards|geography", m["category"] + m["path"], re.I):
             i.weight *= 0.2
+        elif i.further:
+            i.weight *= FURTHER
         elif m["use"] != splits.POOL:
             i.weight *= 0.35

@@ -24,14 +24,20 @@ import pictures
 
 CUTOUT_SIDE = 112  # px, longer side of a cached cut-out or drawing; the model sees at most 96
 PHOTO_SIDE = 120   # px, shorter side of a cached whole photo, so that random crops keep detail
+TEXTS = ("wordnet-base",)  # packages of words, not of pictures
 PHOTO_LONG = 240   # px, longer side of a cached whole photo
 HERE = Path(__file__).resolve().parent
 
 
-def manifest():
+def manifest(name="manifest.jsonl.gz"):
     """All manifest items, as dicts; see README.md for the fields."""
-    with gzip.open(HERE / "manifest.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(HERE / name, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
+
+
+def more():
+    """The further training pictures that gather.py found, as dicts like the manifest's; none before it has run."""
+    return manifest("more.jsonl.gz") if (HERE / "more.jsonl.gz").exists() else []
 
 
 def fetch_package(name, cache):
@@ -47,7 +53,7 @@ def fetch_package(name, cache):
     print(f"fetching {name}", file=sys.stderr)
     if name.startswith("pypi:"):
         subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", plain], cwd=downloads, check=True)
-        wheel = next(downloads.glob(plain.replace("-", "_") + "-*.whl"))
+        wheel = next(w for w in downloads.glob("*.whl") if w.name.split("-")[0].replace("_", "-") == plain)
         zipfile.ZipFile(wheel).extractall(part)
     else:
         subprocess.run(["apt-get", "-qq", "download", plain], cwd=downloads, check=True)
@@ -80,13 +86,17 @@ def cached_pixels(args):
 
 
 def build(cache, processes):
-    """Render every usable manifest item; returns how many were written."""
-    items = [i for i in manifest() if i["use"] != "exclude"]
+    """Render every usable item that the cache does not hold yet; returns how many pictures it holds then."""
+    items = [i for i in (*manifest(), *more()) if i["use"] != "exclude"]
     items.sort(key=lambda i: (i["package"], i["path"]))
-    for package in sorted({i["package"] for i in items}):
+    for package in sorted({i["package"] for i in items} | set(TEXTS)):
         fetch_package(package, cache)
-    index, offset = [], 0
-    with open(cache / "pixels.part", "wb") as out, Pool(processes) as pool:
+    index = json.loads((cache / "index.json").read_text()) if (cache / "index.json").exists() else []
+    held = {e["id"] for e in index}
+    items = [i for i in items if i["id"] not in held]
+    offset = sum(e["h"] * e["w"] * e["c"] for e in index)
+    with open(cache / "pixels.u8", "ab") as out, Pool(processes) as pool:
+        out.truncate(offset)  # what a run that was killed had written after the last index
         work = ((cache / "pkgs", i) for i in items)
         for done, (key, pixels) in enumerate(pool.imap(cached_pixels, work, chunksize=16)):
             if pixels is not None:
@@ -96,8 +106,8 @@ def build(cache, processes):
                 offset += pixels.size
             if done % 500 == 0:
                 print(f"{done}/{len(items)}", file=sys.stderr, flush=True)
-    (cache / "pixels.part").rename(cache / "pixels.u8")
-    (cache / "index.json").write_text(json.dumps(index))
+    (cache / "index.part").write_text(json.dumps(index))
+    (cache / "index.part").rename(cache / "index.json")
     return len(index)
 
 

@@ -1,10 +1,12 @@
-"""What helps training and is thrown away afterwards: two teachers for the picture tower.
+"""What helps training and is thrown away afterwards: three teachers for the picture tower.
 
 A transformer that starts from noise spends its first thousand steps on finding out that pictures have colours and
-edges. Neither teacher costs anything next to the tower:
+edges. No teacher costs anything next to the tower:
 
 * words: unit vectors for every word of the list in the joint space. Pictures are pulled to the words they show and
   sentences to the words they say, so both towers have common anchors from the first step.
+* places: the same words, but of what is left, right, above or below in a scene, read through one matrix a place that
+  both towers share: order gets its own directions in the joint space.
 * sketch: colour and edge histograms of the very picture, predicted from the class token; the targets of MaskFeat
   (arXiv 2112.09133). A linear reading of them is the baseline that the model has to beat.
 """
@@ -14,6 +16,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from scenes import PLACES
 
 CELLS, ANGLES, LEVELS = 6, 8, 4  # edge grid, orientations, colour levels a channel
 SKETCH = CELLS * CELLS * (3 + ANGLES) + LEVELS ** 3
@@ -40,12 +44,14 @@ def sketch_of(pixels):
 
 
 class Helpers(nn.Module):
-    """The two teachers' own parameters; not published."""
+    """The three teachers' own parameters; not published."""
 
     def __init__(self, shape, words):
         super().__init__()
         self.vectors = nn.Parameter(F.normalize(torch.randn(words, shape.joint), dim=1))
         self.scale = nn.Parameter(torch.tensor(math.log(16.0)))
+        self.places = nn.Parameter(torch.eye(shape.joint).repeat(len(PLACES), 1, 1)
+                                   + 0.5 * torch.randn(len(PLACES), shape.joint, shape.joint) / shape.joint ** 0.5)
         self.reading = nn.Linear(shape.vision_width, SKETCH)
         self.register_buffer("mean", torch.zeros(SKETCH))
         self.register_buffer("spread", torch.ones(SKETCH))
@@ -54,6 +60,11 @@ class Helpers(nn.Module):
     def words(self, unit):
         """Unit vectors [n, D] -> logits of every word [n, V]."""
         return self.scale.exp() * unit @ F.normalize(self.vectors, dim=1).T
+
+    def words_at(self, unit, place):
+        """Unit vectors [n, D] of scenes and a place of each -> logits of every word [n, V] for what is there."""
+        turned = (unit[:, None] @ self.places.to(unit.dtype)[place])[:, 0]
+        return self.words(F.normalize(turned, dim=1))
 
     def sketch(self, state, pixels):
         """Mean squared error of the sketch read from the class token, in units of its own spread (1 = no idea)."""

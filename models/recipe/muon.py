@@ -12,9 +12,9 @@ import torch
 _A, _B, _C = 3.4445, -4.7750, 2.0315  # quintic Newton-Schulz coefficients of the reference implementation
 
 
-def orthogonal(x, steps=3):
+def orthogonal(x, kind, steps=3):
     """[n, rows <= cols] stacked -> nearly orthogonal matrices with the same singular vectors."""
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(kind)
     for _ in range(steps):
         gram = x @ x.mT
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
@@ -22,7 +22,8 @@ def orthogonal(x, steps=3):
 
 
 class Muon(torch.optim.Optimizer):
-    def __init__(self, parameters, lr=0.02, momentum=0.95, weight_decay=0.0):
+    def __init__(self, parameters, lr=0.02, momentum=0.95, weight_decay=0.0, kind=torch.float32):
+        self.kind = kind  # of the products; bfloat16 where the processor has it
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -39,7 +40,7 @@ class Muon(torch.optim.Optimizer):
                     buffer.lerp_(p.grad, 1 - group["momentum"])
                     step = p.grad.lerp(buffer, group["momentum"])
                     wide.append(step.T if p.shape[0] > p.shape[1] else step)
-                for p, step in zip(parameters, orthogonal(torch.stack(wide))):
+                for p, step in zip(parameters, orthogonal(torch.stack(wide), self.kind).float()):
                     if p.shape[0] > p.shape[1]:
                         step = step.T * (p.shape[0] / p.shape[1]) ** 0.5
                     p.mul_(1 - group["lr"] * group["weight_decay"])

@@ -1,8 +1,9 @@
 """Open any picture of the manifest as an RGBA image, wherever its package keeps it.
 
 A manifest path is a file of an unpacked package, or `archive!inner` for a picture inside a Qt resource file (.rcc),
-a furniture library (.sh3f, a zip) or an emoji font (.ttf, a CBDT strike). Drawings (.svg) are rendered with
-rsvg-convert at SIDE pixels on their longer side.
+a furniture library (.sh3f, a zip), an emoji font (.ttf: `CBDT/glyph` of a strike, or `outline/code point`) or a sheet of
+tiles (.png: `x,y,width,height`). Drawings (.svg) and outlines are rendered with rsvg-convert at SIDE pixels on their
+longer side.
 """
 
 import functools
@@ -27,8 +28,31 @@ def _archive(path):
         return Rcc(path)
     if path.suffix == ".sh3f":
         return zipfile.ZipFile(path)
+    if path.suffix == ".png":
+        return Image.open(path).convert("RGBA")
     from fontTools.ttLib import TTFont
-    return TTFont(path)["CBDT"].strikeData[0]
+    return TTFont(path)
+
+
+def _outline(font, point):
+    """One glyph of a font as an SVG drawing, black."""
+    from fontTools.pens.boundsPen import BoundsPen
+    from fontTools.pens.svgPathPen import SVGPathPen
+    glyphs = font.getGlyphSet()
+    glyph, pen, bounds = glyphs[font.getBestCmap()[point]], SVGPathPen(glyphs), BoundsPen(glyphs)
+    glyph.draw(pen)
+    glyph.draw(bounds)
+    left, bottom, right, top = bounds.bounds
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left} {-top} {right - left} {top - bottom}" '
+            f'width="{right - left}" height="{top - bottom}"><path transform="scale(1 -1)" d="{pen.getCommands()}"/></svg>').encode()
+
+
+def _tile(sheet, box):
+    """PNG bytes of one tile, four times as large without smoothing, as the game shows it."""
+    x, y, w, h = map(int, box.split(","))
+    out = io.BytesIO()
+    sheet.crop((x, y, x + w, y + h)).resize((4 * w, 4 * h), Image.Resampling.NEAREST).save(out, "PNG")
+    return out.getvalue()
 
 
 def _inner_bytes(path, inner):
@@ -36,8 +60,10 @@ def _inner_bytes(path, inner):
     archive = _archive(path)
     if isinstance(archive, (Rcc, zipfile.ZipFile)):
         return archive.read(inner)
-    glyph = inner.removeprefix("CBDT/")
-    return archive[glyph].imageData
+    if isinstance(archive, Image.Image):
+        return _tile(archive, inner)
+    kind, _, glyph = inner.partition("/")
+    return _render_svg(_outline(archive, int(glyph, 16))) if kind == "outline" else archive["CBDT"].strikeData[0][glyph].imageData
 
 
 def _render_svg(data):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import compose
 
 RELATIONS = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+PLACES = ("left", "right", "top", "bottom")
 COUNTS = {1: "one", 2: "two", 3: "three", 4: "four"}
 COLOURS = tuple(compose.HUE_OF)
 _SAME_PLURAL = {"fish", "sheep", "deer", "salmon", "trout", "squid", "shrimp", "bison", "moose", "swine", "aircraft",
@@ -28,6 +29,7 @@ class Scene:
     tags: set
     wrong: dict = field(default_factory=dict)
     items: list = field(default_factory=list)
+    places: list = field(default_factory=list)  # [(place in PLACES, item)] of the scenes that teach order
 
 
 def article(noun):
@@ -88,6 +90,45 @@ class SceneMaker:
         scene = {"order": self._order, "pair": self._order, "count": self._count, "colour": self._colour}[kind](
             rng, *self._canvas(rng), **({"coloured": True} if kind == "pair" else {}))
         return scene or self.make(rng)
+
+    def pair(self, rng):
+        """Two scenes that differ in one thing only and so are each other's hardest negatives: the two objects have changed
+        places or colours, or one is another object. Nothing else teaches order, since any other picture of a batch can be
+        told from the words alone."""
+        kind = ("order", "order", "object", "object", "hues")[rng.integers(5)]
+        one = self._object(rng)
+        two = self._object(rng, (one,))
+        three = self._object(rng, (one, two))
+        hues = rng.permutation(COLOURS)[:2].tolist() if kind == "hues" else ["", ""]
+        other = {"order": (two, one), "object": (one, three) if rng.random() < 0.5 else (three, two), "hues": (one, two)}[kind]
+        sides = [list(zip((one, two), hues)), list(zip(other, hues[::-1] if kind == "hues" else hues))]
+        if rng.random() < 0.6 or not self._backgrounds:
+            canvas = compose.plain_background(self._side, rng)
+        else:
+            place = self._backgrounds[rng.integers(len(self._backgrounds))]
+            canvas = compose.random_crop(place.pixels, self._side, rng, 0.4)
+        beside = rng.random() < 0.5
+        along = (0.27 + rng.uniform(-0.05, 0.05), 0.74 + rng.uniform(-0.05, 0.05))
+        centres = [(a, c) if beside else (c, a) for a, c in zip(along, 0.5 + rng.uniform(-0.16, 0.16, 2))]
+        sizes, mirrored = rng.uniform(0.36, 0.54, 2), rng.random(2) < 0.5
+        scenes = []
+        for side in sides:
+            picture = canvas.copy()
+            for (item, hue), centre, size, flip in zip(side, centres, sizes, mirrored):
+                pixels = compose.recoloured(item.pixels, hue) if hue else item.pixels
+                if pixels is None:
+                    return self.pair(rng)
+                compose.paste(picture, pixels, self._slot(rng, item, *centre, size), item.flips and flip)
+            a, b = (article(f"{hue} {item.caption}".strip()) for item, hue in side)
+            there, back = ("left of", "right of") if beside else ("above", "below")
+            text, false = (f"{a} {there} {b}", f"{b} {there} {a}") if rng.random() < 0.5 else (f"{b} {back} {a}", f"{a} {back} {b}")
+            if rng.random() < 0.5:
+                false = text.replace(there, "~").replace(back, there).replace("~", back)
+            tags = set(side[0][0].tags | side[1][0].tags)
+            tags = (tags - set(COLOURS)) | set(hues) if hues[0] else tags
+            places = list(zip(PLACES[:2] if beside else PLACES[2:], (item for item, _ in side)))
+            scenes.append(Scene(picture, text, tags, {"order": [false]}, [item for item, _ in side], places))
+        return scenes
 
     def _finish(self, scene, rng, place, others):
         """Append the place to the sentence and to every false one; add false sentences for object and place."""

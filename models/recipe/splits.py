@@ -11,26 +11,50 @@ paths, 10 % validation and 10 % test, so that neither row order nor a later addi
     style      the whole OpenMoji hand, whose pictures never train; asked only about meanings that do
     out        near copies that would tie two sides together
 
+The further pictures of more.jsonl.gz only ever train. They are out when they are a near copy of a picture that is asked
+about, draw an emoji whose meaning is, or have, but for order, number and little words, a caption of the H2 sides.
+
 `leaks` returns what is wrong with a division; tests assert that it is empty.
 """
 
 import gzip
 import hashlib
 import json
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from data import manifest
+from data import manifest, more
 
 STYLE = "emoji-openmoji"
 POOL = "train/heldout pool"
 HERE = Path(__file__).resolve().parent
+NEW = ("val", "test")
+HELD = (*NEW, "h1", "h1val", "style")
 H1_SHARE = {True: 12, False: 60}  # % of captions asked, by whether the caption is an emoji's
 
 
 def _draw(text):
     """A number in [0, 100) that depends on the text alone."""
     return int(hashlib.sha1(text.encode()).hexdigest()[:8], 16) % 100
+
+
+def said(caption):
+    """The words of a caption without order, number and little words: what makes two captions equal."""
+    words = re.findall(r"[a-z]+", caption.lower())
+    return frozenset(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w
+                     for w in words if w not in ("a", "an", "the", "of", "and", "with", "in", "on"))
+
+
+def divide_more(items, side, further):
+    """{id: "train" or "out"} for pictures that are to train beside a division of the manifest."""
+    held = [i for i in items if side.get(i["id"], "train") in HELD]
+    asked = {said(i["words"]) for i in held if side[i["id"]] in NEW}
+    groups = {i["split_group"] for i in held if side[i["id"]] in NEW}
+    groups |= {i["split_group"] for i in items if i["source"] == STYLE and side.get(i["id"]) == "out"}
+    clusters, ids = {i["dup_cluster"] for i in held}, {i["id"] for i in held}
+    return {m["id"]: "out" if m["dup_cluster"] in clusters or ids & set(m["near"]) or m["split_group"] in groups
+            or said(m["words"]) in asked else "train" for m in further}
 
 
 def divide(items):
@@ -78,7 +102,6 @@ def divide(items):
 def leaks(items, side):
     """Sentences about every tie between training and a held-out side; empty when the division is sound."""
     by_id = {i["id"]: i for i in items}
-    held = {"val", "test", "h1", "h1val", "style"}
     train = [by_id[k] for k, s in side.items() if s == "train"]
     clusters, groups = {i["dup_cluster"] for i in train}, {i["split_group"] for i in train}
     paths = {(i["package"], i["path"]) for i in train}
@@ -86,12 +109,18 @@ def leaks(items, side):
     found += [f"{i['id']} is excluded but used" for i in items if i["use"] == "exclude" and i["id"] in side]
     for key, name in side.items():
         item = by_id[key]
-        if name in held and item["dup_cluster"] in clusters:
+        if name in HELD and item["dup_cluster"] in clusters:
             found.append(f"{key} ({name}) is a near copy of a training picture")
-        if name in held and (item["package"], item["path"]) in paths:
+        if name in HELD and (item["package"], item["path"]) in paths:
             found.append(f"{key} ({name}) is the very file of a training picture")
-        if name in ("val", "test") and item["split_group"] in groups:
+        if name in NEW and item["split_group"] in groups:
             found.append(f"{key} ({name}) shares a split group with training")
+    asked = {said(by_id[k]["words"]) for k, name in side.items() if name in NEW}
+    for i in train:
+        if "near" in i:
+            if said(i["words"]) in asked:
+                found.append(f"{i['id']} has a caption that is asked about")
+            found += [f"{i['id']} is a near copy of {k} ({side[k]})" for k in i["near"] if side[k] in HELD]
     return found
 
 
@@ -102,9 +131,10 @@ def load():
 
 
 def main():
-    items = manifest()
+    items, further = manifest(), more()
     side = divide(items)
-    wrong = leaks(items, side)
+    side |= divide_more(items, side, further)
+    wrong = leaks([*items, *further], side)
     if wrong:
         raise SystemExit("\n".join(wrong[:20]))
     lists = defaultdict(list)
@@ -112,7 +142,7 @@ def main():
         lists[name].append(key)
     with open(HERE / "splits.json.gz", "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as out:
         out.write(json.dumps(lists, separators=(",", ":")).encode())
-    print(Counter(side.values()))
+    print(Counter(side.values()), "of the further pictures", Counter(side[m["id"]] for m in further))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from start import start_vision
 WARMUP = 0.03       # share of the budget
 # (until this share of the budget, px): small pictures first, at less than half the price (progressive resizing); the end
 # sees exactly what the published model sees.
-STAGES = ((0.55, 64), (1.01, 96))
+STAGES = ((0.35, 64), (1.01, 96))
 MEAN_DECAY = 0.998  # of the running mean of the weights, a step
 
 
@@ -52,12 +52,13 @@ def rate(progress):
 
 
 def losses(model, helpers, batch, side):
-    """The five terms, each a mean over what it asks:
+    """The six terms, each a mean over what it asks:
 
-    image   which of the M sentences are true of the picture (softmax, several may be)
+    image   which of the M sentences are true of the picture (softmax, several may be); its own false ones stand among them
     text    which of the B pictures a sentence is true of (the same, the other way)
     false   the picture's own sentence against its false ones
     words   which words of the list a picture shows and a sentence says
+    places  which words a scene shows, and its sentence says, at one place
     sketch  the picture's colours and edges
     """
     truth, owner = batch["truth"], batch["owner"]
@@ -76,14 +77,20 @@ def losses(model, helpers, batch, side):
     own[:, :b] = torch.eye(b, device=own.device)
     # Half of the target is the picture's own sentence, half is shared by everything true of it.
     target = 0.5 * own + 0.5 * wanted / wanted.sum(1, keepdim=True)
-    to_text = -(target * scores.log_softmax(1)).sum(1).mean()
+    false = scale * (image[owner] * text[m:]).sum(1)
+    own_false = torch.full((b, int(batch["slot"].max()) + 1), -1e4, device=scores.device, dtype=scores.dtype)
+    own_false = own_false.index_put((owner, batch["slot"]), false.to(scores.dtype))
+    to_text = -(target * torch.cat([scores, own_false], 1).log_softmax(1)[:, :m]).sum(1).mean()
     asked = wanted.sum(0) > 0
     columns = wanted[:, asked]
     to_image = -(columns / columns.sum(0) * scores[:, asked].log_softmax(0)).sum(0).mean()
-    margin = scores[owner, owner] - scale * (image[owner] * text[m:]).sum(1)
+    margin = scores[owner, owner] - false
     spoken = helpers.words(torch.cat([image, text[:m]])).log_softmax(1)
     per_row = -(batch["words"] * spoken).sum(1)
+    where, place = batch["where"], batch["place"]
+    at = helpers.words_at(torch.cat([image[where], text[where]]), place.repeat(2)).log_softmax(1)
     return {"image": to_text, "text": to_image, "false": F.softplus(-margin).mean(),
+            "places": -(batch["there"].repeat(2, 1) * at).sum(1).mean(),
             "words": per_row[:b].mean() + 0.5 * per_row[b:].mean(), "sketch": helpers.sketch(state, pixels)}
 
 
@@ -107,12 +114,12 @@ def tokenizer_for(run, items):
     return run / "tokenizer.json"
 
 
-def optimisers(model, helpers, lr_muon, lr_adam):
+def optimisers(model, helpers, lr_muon, lr_adam, kind):
     """Muon for the matrices inside the blocks, AdamW for everything else; only matrices decay."""
     matrices = [p for n, p in model.named_parameters() if ".layers." in n and p.ndim == 2]
     inside = {id(p) for p in matrices}
     rest = [p for p in [*model.parameters(), *helpers.parameters()] if id(p) not in inside]
-    return [Muon(matrices, lr=lr_muon, weight_decay=0.02),
+    return [Muon(matrices, lr=lr_muon, weight_decay=0.02, kind=kind),
             torch.optim.AdamW([{"params": [p for p in rest if p.ndim >= 2], "weight_decay": 0.05},
                                {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}],
                               lr=lr_adam, betas=(0.9, 0.98))]
@@ -127,7 +134,8 @@ class Run:
         self.model = Clip(Shape(), drop=options.drop).to(self.device)
         self.helpers = Helpers(Shape(), tags).to(self.device)
         self.mean = {n: p.detach().clone() for n, p in self.model.state_dict().items()}
-        self.optimisers = optimisers(self.model, self.helpers, options.lr_muon, options.lr_adam)
+        self.optimisers = optimisers(self.model, self.helpers, options.lr_muon, options.lr_adam,
+                                     torch.bfloat16 if options.amp == "bf16" else torch.float32)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["peak"] = group["lr"]
@@ -168,7 +176,8 @@ class Run:
         kind = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
         with torch.autocast(self.device.type, dtype=kind, enabled=amp != "off"):
             terms = losses(self.model, self.helpers, batch, side_at(progress))
-            total = terms["image"] + terms["text"] + terms["false"] + terms["words"] + (1 - progress) * terms["sketch"]
+            total = terms["image"] + terms["text"] + terms["false"] + terms["words"] + 0.3 * terms["places"] \
+                + (1 - progress) * terms["sketch"]
         self.scaler.scale(total).backward()
         for optimiser in self.optimisers:
             self.scaler.unscale_(optimiser)
@@ -228,6 +237,9 @@ def main():
     if not run.restore(options.run):
         if options.continue_from:
             run.model.load_state_dict(export.load(options.continue_from).state_dict())
+            words = evaluate.Asker(run.model, file).texts(list(stream.tags))  # where the text tower has them already
+            run.helpers.vectors.data.copy_(torch.from_numpy(words))
+            run.model.train()
         else:
             start_vision(run.model, evaluate.normalised(next(iter(stream))["pixels"]))
         run.mean = {n: p.detach().clone() for n, p in run.model.state_dict().items()}

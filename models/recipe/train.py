@@ -24,7 +24,7 @@ import export
 import splits
 import tokenizer as bpe
 from batches import Batches
-from data import manifest
+from data import manifest, more
 from model import Clip, Shape
 from helpers import Helpers
 from muon import Muon
@@ -225,7 +225,7 @@ def main():
     torch.set_flush_denormal(True)
     options.run.mkdir(parents=True, exist_ok=True)
     items, wordnet = catalogue.load(options.cache)
-    wrong = splits.leaks(manifest(), splits.load())
+    wrong = splits.leaks([*manifest(), *more()], splits.load())
     if wrong:
         raise SystemExit("the division leaks: " + wrong[0])
     if options.continue_from:

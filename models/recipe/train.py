@@ -249,12 +249,16 @@ def main():
     batches = iter(torch.utils.data.DataLoader(stream, batch_size=None, num_workers=options.workers,
                                                prefetch_factor=6 if options.workers else None))
     budget, saved, asked, shown, smooth = options.minutes * 60, run.elapsed, run.elapsed, run.elapsed, {}
-    drawn_then = run.drawn
+    drawn_then, usual = run.drawn, 0.0
     while run.elapsed < budget:
         start = time.monotonic()
         batch = {n: t.to(run.device, non_blocking=True) for n, t in next(batches).items()}
         terms = run.update(batch, run.elapsed / budget, options.amp)
-        run.elapsed += time.monotonic() - start
+        spent = time.monotonic() - start
+        usual = usual or spent
+        # A pause of the machine is not training: a step counts for a few usual ones at most.
+        run.elapsed += min(spent, 4 * usual)
+        usual += 0.05 * (min(spent, 4 * usual) - usual)
         smooth = {n: 0.97 * smooth.get(n, v) + 0.03 * v for n, v in terms.items()}
         if run.elapsed - shown > 30:
             print(f"{run.elapsed / 60:6.2f} min  step {run.step}  drawn {run.drawn}  "

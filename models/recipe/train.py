@@ -255,10 +255,9 @@ def main():
         batch = {n: t.to(run.device, non_blocking=True) for n, t in next(batches).items()}
         terms = run.update(batch, run.elapsed / budget, options.amp)
         spent = time.monotonic() - start
-        usual = usual or spent
+        usual = min(spent, 1.05 * usual) if usual else spent
         # A pause of the machine is not training: a step counts for a few usual ones at most.
         run.elapsed += min(spent, 4 * usual)
-        usual += 0.05 * (min(spent, 4 * usual) - usual)
         smooth = {n: 0.97 * smooth.get(n, v) + 0.03 * v for n, v in terms.items()}
         if run.elapsed - shown > 30:
             print(f"{run.elapsed / 60:6.2f} min  step {run.step}  drawn {run.drawn}  "

@@ -1,6 +1,10 @@
 """Write a run's mean weights as a model directory that transformers and espy open, and read one back.
 
     python export.py --run DIR/run --out ../espy-mini
+    python export.py --run DIR/run --mean-with ../espy-mini --share 0.85
+
+The second form is for a run that went on from published weights: the mean of both, weight by weight, keeps what either
+does well ("Robust fine-tuning of zero-shot models", arXiv 2109.01903). The share is chosen on the validation side.
 
 The directory: config.json, model.safetensors (float16), preprocessor_config.json and the tokenizer's files.
 """
@@ -66,13 +70,23 @@ def load(folder):
     return model.eval()
 
 
+def mean(one, two, share):
+    """{name: tensor}, `share` of it from `two`."""
+    return {name: torch.lerp(one[name].float(), tensor.float(), share) for name, tensor in two.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "espy-mini")
+    parser.add_argument("--mean-with", type=Path, help="the published directory that the run went on from")
+    parser.add_argument("--share", type=float, default=0.85, help="of the run's weights in that mean")
     options = parser.parse_args()
     saved = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
-    write(saved["mean"], options.run, options.out)
+    weights = saved["mean"]
+    if options.mean_with:
+        weights = mean(load(options.mean_with).state_dict(), weights, options.share)
+    write(weights, options.run, options.out)
     size = sum(f.stat().st_size for f in options.out.iterdir())
     print(f"{options.out}: step {saved['step']}, {size / 2**20:.1f} MiB")
 

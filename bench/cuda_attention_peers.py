@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Attention on the GPU: ours checked against PyTorch in FP32 and timed beside its SDPA back-ends.
 
-    cuda_attention_peers.py LIBRARY [--out FILE] [--device cuda|cpu] [--check-only]
+    cuda_attention_peers.py LIBRARY [--out FILE] [--device cuda|cpu] [--check-only] [--budget SECONDS]
 
 LIBRARY is what tools/gpu_check builds of cuda_attention.cc. The shapes are those of CLIP and SigLIP towers. Each time is
-the median of runs over buffers that together are larger than the second-level cache, by CUDA events. Writes one JSON.
+the median of runs over buffers that together are larger than the second-level cache, by CUDA events. Writes one JSON, anew after
+each figure; ends soon after the budget.
 With --device cpu LIBRARY is the emulated build, and only the check is done.
 """
 
@@ -13,6 +14,7 @@ import ctypes
 import json
 import statistics
 import sys
+import time
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -119,10 +121,18 @@ def main():
     parser.add_argument("--out")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--check-only", action="store_true")
+    parser.add_argument("--budget", type=float, default=float("inf"))
     args = parser.parse_args()
+    end = time.monotonic() + args.budget
     library = ctypes.CDLL(args.library)
     torch.manual_seed(1)
-    report = {"torch": torch.__version__, "checks": [], "attention": []}
+    report = {"torch": torch.__version__, "checks": [], "attention": [], "left_out": []}
+
+    def save():
+        if args.out:
+            with open(args.out, "w", encoding="utf-8") as file:
+                json.dump(report, file, indent=1)
+
     if args.device == "cuda":
         properties = torch.cuda.get_device_properties(0)
         report["gpu"] = {"name": properties.name, "sm": properties.multi_processor_count}
@@ -134,14 +144,16 @@ def main():
     if args.device == "cuda" and not args.check_only:
         for shape in SHAPES:
             for dtype in (torch.float16, torch.bfloat16):
+                if time.monotonic() > end:
+                    report["left_out"].append([shape[0], str(dtype)])
+                    continue
                 row = measure(library, shape, dtype)
                 report["attention"].append(row)
+                save()
                 times = "  ".join(f"{key} {us:.0f}" for key, us in row["us"].items())
                 print(f"{row['shape']:15} {row['type']:9} us: {times}  best peer / fused {row['times_best_peer']:.2f}",
                       flush=True)
-    if args.out:
-        with open(args.out, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=1)
+    save()
 
 
 if __name__ == "__main__":

@@ -136,9 +136,10 @@ ESPY_DEVICE void WaitBarrier(Barrier* barrier, int parity) {
 
 // 16 bytes that are read once: past the first-level cache.
 ESPY_DEVICE void LoadOnce16(const void* from, std::uint32_t (&r)[4]) {
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "l"(from));
+  // Not volatile: the compiler may bring several under way before it needs the first.
+  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+      : "l"(from));
 }
 
 // a b + c with one rounding.

@@ -13,12 +13,19 @@ namespace espy::cuda {
 namespace {
 
 constexpr std::int64_t kLeastSliceRows = 256;  // of a block
+constexpr int kMostLaunchQueries = 32'768;     // of a launch of passes: a grid is 65,535 high
 constexpr int kMostTileQueries = 2048;         // of a launch of tiles
 constexpr std::int64_t kListBytes = 64 << 20;  // that the lists of a launch of passes aim at
 constexpr std::int64_t kTileListBytes = 256 << 20;
 
 std::int64_t DividedUp(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
 std::int64_t RoundedUp(std::int64_t n, std::int64_t to) { return DividedUp(n, to) * to; }
+
+// At least one, with nothing in it where there is nothing: a grid without blocks is an error.
+int Slices(std::int64_t n, std::int64_t slice) {
+  return static_cast<int>(
+      std::max<std::int64_t>(DividedUp(n, std::max<std::int64_t>(slice, 1)), 1));
+}
 
 // Pieces of the workspace, one behind the other, each at a multiple of 256 bytes.
 class Carver {
@@ -59,11 +66,11 @@ struct RowsPlan {
     const std::int64_t most =
         std::min<std::int64_t>(2 * Multiprocessors(), DividedUp(args.in.rows, kLeastSliceRows));
     slice_rows = RoundedUp(DividedUp(args.in.rows, std::max<std::int64_t>(most, 1)), 32);
-    slices = static_cast<int>(DividedUp(args.in.rows, std::max<std::int64_t>(slice_rows, 1)));
-    const std::int64_t bytes = std::int64_t{std::max(slices, 1)} * args.k * 8;
-    queries = static_cast<int>(
-        std::clamp<std::int64_t>(kListBytes / bytes / kMostPassQueries * kMostPassQueries,
-                                 kMostPassQueries, RoundedUp(count, kMostPassQueries)));
+    slices = Slices(args.in.rows, slice_rows);
+    const std::int64_t bytes = std::int64_t{slices} * args.k * 8;
+    queries = static_cast<int>(std::clamp<std::int64_t>(
+        kListBytes / bytes / kMostPassQueries * kMostPassQueries, kMostPassQueries,
+        std::min<std::int64_t>(RoundedUp(count, kMostPassQueries), kMostLaunchQueries)));
   }
 };
 
@@ -134,7 +141,7 @@ struct TilesPlan {
     const std::int64_t most = std::min(
         {std::int64_t{2} * Multiprocessors() / query_tiles, kTileListBytes / of_slice, tiles});
     slice_tiles = DividedUp(tiles, std::max<std::int64_t>(most, 1));
-    slices = static_cast<int>(DividedUp(tiles, std::max<std::int64_t>(slice_tiles, 1)));
+    slices = Slices(tiles, slice_tiles);
   }
 };
 
@@ -289,6 +296,11 @@ Status LongestRow(const SearchRows& in, std::int64_t first, std::int64_t count, 
 Status RangeSearch(const RangeArgs& args, void* stream) {
   ESPY_RETURN_IF_ERROR(CheckRows(args.in));
   if (args.count == 0) return Status::Ok();
+  if (args.count > kMostLaunchQueries) {
+    return Status::InvalidArgument("range search on the GPU takes " +
+                                   std::to_string(kMostLaunchQueries) + " queries at once, not " +
+                                   std::to_string(args.count));
+  }
   ESPY_RETURN_IF_ERROR(Start("range search", &RangeBeginKernel,
                              {.blocks_x = static_cast<int>(DividedUp(args.count, kSearchThreads)),
                               .threads = kSearchThreads},

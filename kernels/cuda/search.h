@@ -33,7 +33,7 @@ struct SearchRows {
 
 struct SearchArgs {
   SearchRows in;
-  const float* queries = nullptr;  // [count, width]
+  const float* queries = nullptr;  // [count, width], at a multiple of 16 bytes
   std::int32_t count = 0;
   std::int32_t k = 10;               // 1 to kMostSearchK
   float* scores = nullptr;           // [count, k], best first
@@ -71,11 +71,11 @@ Status LongestRow(const SearchRows& in, std::int64_t first, std::int64_t count, 
 struct RangeArgs {
   SearchRows in;
   const float* queries = nullptr;  // [count, width]
-  std::int32_t count = 0;
-  const float* least = nullptr;   // [count], on the device: rows that score at least this
-  std::int32_t capacity = 0;      // of each query's answer
-  float* scores = nullptr;        // [count, capacity], in no order
-  std::int32_t* rows = nullptr;   // [count, capacity]
+  std::int32_t count = 0;          // at most 32,768
+  const float* least = nullptr;    // [count], on the device: rows that score at least this
+  std::int32_t capacity = 0;       // of each query's answer
+  float* scores = nullptr;         // [count, capacity], in no order
+  std::int32_t* rows = nullptr;    // [count, capacity]
   std::int32_t* found = nullptr;  // [count]: how many rows there are. Where that is above capacity,
                                   // `capacity` of them are in the answer, whichever came first
 };

@@ -133,12 +133,11 @@ ESPY_HOST_DEVICE constexpr int MergeRoom(int k) { return 2 * k + kMergeStep; }
 ESPY_DEVICE void MergeLists(const KeptLists& in, int k, const BetterRow& better, const Kept& kept) {
   if (ThreadInBlock() == 0) kept.Begin();
   SyncBlock();
-  const std::int64_t all = static_cast<std::int64_t>(in.lists) * in.longest;
-  for (std::int64_t first = 0; first < all; first += kMergeStep) {
-    const std::int64_t end = first + kMergeStep < all ? first + kMergeStep : all;
-    for (std::int64_t i = first + ThreadInBlock(); i < end; i += ThreadsOfBlock()) {
-      const std::int64_t list = i / in.longest;
-      const int at = static_cast<int>(i % in.longest);
+  const int all = in.lists * in.longest;
+  for (int first = 0; first < all; first += kMergeStep) {
+    const int end = first + kMergeStep < all ? first + kMergeStep : all;
+    for (int i = first + ThreadInBlock(); i < end; i += ThreadsOfBlock()) {
+      const int list = i / in.longest, at = i % in.longest;
       if (at >= in.counts[list]) continue;
       const Scored entry = in.entries[list * in.stride + at];
       kept.Add(entry.score, entry.row);

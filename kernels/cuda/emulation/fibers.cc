@@ -54,12 +54,22 @@ struct Fiber {
   std::vector<Copy> copies;  // started and not yet counted by a barrier
 };
 
+// Stacks that no fiber has, kept from launch to launch: their pages are there already.
+std::vector<std::unique_ptr<std::byte[]>> spare_stacks;
+
+std::unique_ptr<std::byte[]> TakeStack() {
+  if (spare_stacks.empty()) return std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
+  std::unique_ptr<std::byte[]> stack = std::move(spare_stacks.back());
+  spare_stacks.pop_back();
+  return stack;
+}
+
 class Block {
  public:
   Block(const Launch& launch, const std::function<void()>& kernel, Order order)
       : kernel_(kernel), order_(order), shared_bytes_(launch.shared_bytes) {
     fibers_.resize(static_cast<std::size_t>(launch.threads));
-    for (Fiber& fiber : fibers_) fiber.stack = std::make_unique<std::byte[]>(kStackBytes);
+    for (Fiber& fiber : fibers_) fiber.stack = TakeStack();
     warps_.resize(fibers_.size() / kLanes);
     exchange_.resize(warps_.size());
     shared_ = std::make_unique<std::byte[]>(shared_bytes_ + 128);
@@ -67,6 +77,12 @@ class Block {
     place_.shared = shared_.get() + (128 - address % 128) % 128;
     place_.threads = launch.threads;
   }
+
+  ~Block() {
+    for (Fiber& fiber : fibers_) spare_stacks.push_back(std::move(fiber.stack));
+  }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
 
   void Run(int x, int y) {
     place_.block_x = x;
@@ -258,6 +274,8 @@ bool DeviceFails() {
 void Run(const Launch& launch, const std::function<void()>& kernel) {
   ESPY_CHECK(launch.threads > 0 && launch.threads % kLanes == 0 && launch.threads <= 1024,
              "a block is of whole warps, 1024 threads at most");
+  ESPY_CHECK(launch.blocks_x > 0 && launch.blocks_y > 0 && launch.blocks_y <= 65535,
+             "a grid has blocks, and is 65,535 high at most");
   Block block(launch, kernel, next_order);
   current = &block;
   for (int y = 0; y < launch.blocks_y; ++y) {

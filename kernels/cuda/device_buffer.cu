@@ -20,6 +20,13 @@ Result<DeviceInfo> FindDevice() {
                     .memory = properties.totalGlobalMem};
 }
 
+Result<std::uint64_t> FreeMemory() {
+  std::size_t free = 0, all = 0;
+  const cudaError_t error = cudaMemGetInfo(&free, &all);
+  if (error != cudaSuccess) return OfCuda(error, "reading the GPU's free memory");
+  return std::uint64_t{free};
+}
+
 Result<DeviceBuffer> DeviceBuffer::Allocate(std::size_t bytes) {
   DeviceBuffer buffer;
   const cudaError_t error = cudaMalloc(&buffer.data_, bytes);

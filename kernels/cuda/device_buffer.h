@@ -22,6 +22,9 @@ struct DeviceInfo {
 // program with these kernels in it starts and runs there all the same.
 Result<DeviceInfo> FindDevice();
 
+// Bytes of its memory that nobody uses now.
+Result<std::uint64_t> FreeMemory();
+
 class DeviceBuffer {
  public:
   DeviceBuffer() = default;

@@ -39,6 +39,8 @@ ESPY_DEVICE float Exp2(float x) {
   return y;
 }
 ESPY_DEVICE float ReciprocalRoot(float x) { return rsqrtf(x); }
+ESPY_DEVICE float SquareRoot(float x) { return sqrtf(x); }
+ESPY_DEVICE float Erf(float x) { return erff(x); }
 ESPY_DEVICE float FloatOfBits(std::uint32_t bits) { return __uint_as_float(bits); }
 ESPY_DEVICE float Infinity() { return __int_as_float(0x7f800000); }
 ESPY_DEVICE float HalfToFloat(std::uint16_t bits) { return __half2float(__ushort_as_half(bits)); }

@@ -3,9 +3,13 @@
 #define ESPY_KERNELS_CUDA_LAUNCH_CUH_
 
 #include <string>
+#include <tuple>
 
 #include "espy/status.h"
 #include "kernels/cuda/platform.cuh"
+#ifndef __CUDACC__
+#include "kernels/cuda/emulation/runtime.h"
+#endif
 
 namespace espy::cuda {
 
@@ -70,14 +74,17 @@ inline int MostSharedBytes() { return 227 * 1024; }
 inline int Multiprocessors() { return emulation::Multiprocessors(); }
 
 template <class... Parameters, class... Arguments>
-Status Start(const char* /*what*/, void (*kernel)(Parameters...), const Grid& grid,
-             void* /*stream*/, const Arguments&... arguments) {
-  emulation::Run({.blocks_x = grid.blocks_x,
-                  .blocks_y = grid.blocks_y,
-                  .threads = grid.threads,
-                  .shared_bytes = static_cast<std::size_t>(grid.shared_bytes)},
-                 [&] { kernel(arguments...); });
-  return Status::Ok();
+Status Start(const char* /*what*/, void (*kernel)(Parameters...), const Grid& grid, void* stream,
+             const Arguments&... arguments) {
+  // By value, as a GPU takes them: the caller's own may change before the kernel runs.
+  const std::tuple<Parameters...> kept(arguments...);
+  return emulation::Launched(stream, [=] {
+    emulation::Run({.blocks_x = grid.blocks_x,
+                    .blocks_y = grid.blocks_y,
+                    .threads = grid.threads,
+                    .shared_bytes = static_cast<std::size_t>(grid.shared_bytes)},
+                   [&] { std::apply(kernel, kept); });
+  });
 }
 
 #endif

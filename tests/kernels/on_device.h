@@ -4,10 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cstdint>
+#include <random>
 #include <utility>
 #include <vector>
 
 #include "kernels/cuda/device_buffer.h"
+#include "kernels/element.h"
 
 namespace espy::cuda {
 
@@ -18,6 +22,34 @@ DeviceBuffer OnDevice(const std::vector<T>& values) {
   EXPECT_TRUE(buffer.ok()) << buffer.status().message();
   EXPECT_TRUE(buffer->Upload(values.data()).ok());
   return std::move(buffer).value();
+}
+
+inline std::vector<float> Normal(std::size_t n, float scale, std::mt19937* random) {
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> values(n);
+  for (float& value : values) value = normal(*random);
+  return values;
+}
+
+// The bits of the values in 16 bits, and the values rounded to that: BF16 by cutting its lower
+// half off; FP16 by cutting to its 10 bits, for numbers of its normal range (others become 0).
+inline std::vector<std::uint16_t> Cut(kernels::ElementType type, std::vector<float>* values) {
+  std::vector<std::uint16_t> bits;
+  for (float& value : *values) {
+    const auto all = std::bit_cast<std::uint32_t>(value);
+    if (type == kernels::ElementType::kBfloat16) {
+      bits.push_back(static_cast<std::uint16_t>(all >> 16));
+    } else {
+      const auto exponent = static_cast<int>(all >> 23 & 0xff) - 127;
+      const bool normal = exponent >= -14 && exponent <= 15;
+      bits.push_back(static_cast<std::uint16_t>(
+          normal ? (all >> 16 & 0x8000u) | static_cast<std::uint32_t>(exponent + 15) << 10 |
+                       (all >> 13 & 0x3ffu)
+                 : 0));
+    }
+    kernels::ToFloat(&bits.back(), type, 1, &value);
+  }
+  return bits;
 }
 
 // Skips each test, with the driver's words, where there is no GPU.

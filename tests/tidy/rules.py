@@ -28,6 +28,7 @@ EXTERNAL = {
     "lcms2.h": {"imaging"},
     "libraw/": {"imaging"},
     "openssl/": {"base"},
+    "cublasLt.h": {"kernels"},
     "cuda_": {"kernels"},
     "dnnl": {"kernels"},
     "oneapi/dnnl/": {"kernels"},

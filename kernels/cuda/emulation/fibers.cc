@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <vector>
 
@@ -250,6 +251,8 @@ class Block {
 };
 
 Block* Block::running_ = nullptr;
+// One launch at a time, whichever thread asks for it.
+std::mutex running;
 Block* current = nullptr;
 Order next_order = Order::kForward;
 int multiprocessors = 132;
@@ -276,6 +279,7 @@ void Run(const Launch& launch, const std::function<void()>& kernel) {
              "a block is of whole warps, 1024 threads at most");
   ESPY_CHECK(launch.blocks_x > 0 && launch.blocks_y > 0 && launch.blocks_y <= 65535,
              "a grid has blocks, and is 65,535 high at most");
+  const std::lock_guard lock(running);
   Block block(launch, kernel, next_order);
   current = &block;
   for (int y = 0; y < launch.blocks_y; ++y) {

@@ -58,6 +58,8 @@ inline void SyncWarp() { AnyLane(false); }
 
 inline float Exp2(float x) { return std::exp2(x); }
 inline float ReciprocalRoot(float x) { return 1.0f / std::sqrt(x); }
+inline float SquareRoot(float x) { return std::sqrt(x); }
+inline float Erf(float x) { return std::erf(x); }
 inline float FloatOfBits(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 inline float Infinity() { return std::numeric_limits<float>::infinity(); }
 float HalfToFloat(std::uint16_t bits);

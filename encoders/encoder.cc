@@ -1,14 +1,17 @@
 #include "encoders/encoder.h"
 
+#include <atomic>
 #include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
 
 #include "base/cpu_features.h"
+#include "base/logging.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "encoders/config.h"
+#include "encoders/device/device_encoder.h"
 #include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/panels/tower_panels.h"
@@ -55,7 +58,7 @@ class WorkspaceShelf {
 
 // BF16 is faster only where the CPU multiplies it. INT8 is not as close as kAuto promises.
 Precision Chosen(Precision asked) {
-  if (asked != Precision::kAuto) return asked;
+  if (asked != Precision::kAuto && asked != Precision::kFloat16) return asked;
   return CpuFeatures().avx512_bf16 ? Precision::kBfloat16 : Precision::kFloat32;
 }
 
@@ -70,11 +73,6 @@ kernels::Precision OfProducts(Precision chosen) {
   }
 }
 
-struct TextSide {
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::unique_ptr<TextTower> tower;
-};
-
 class TowerEncoder : public Encoder {
  public:
   TowerEncoder(EncoderInfo info, ModelConfig config, std::unique_ptr<Safetensors> weights,
@@ -88,9 +86,38 @@ class TowerEncoder : public Encoder {
         pool_(options.threads > 0 ? options.threads : CoreCount()) {}
 
   const EncoderInfo& info() const override { return info_; }
-  Precision precision() const override { return precision_; }
+  Precision precision() const override { return OnDevice() ? device_->precision() : precision_; }
+  std::string device() const override { return OnDevice() ? device_->description() : "cpu"; }
+
+  // Before any call: the GPU is used where it is, unless the options say otherwise.
+  Status OpenDevice(const EncoderOptions& options) {
+    device_required_ = options.device == Device::kCuda;
+    if (options.device != Device::kCpu) {
+      Result<std::unique_ptr<DeviceEncoder>> opened = OpenDeviceEncoder(
+          config_, *weights_, {.precision = options.precision, .vram = options.vram});
+      if (opened.ok()) {
+        device_ = std::move(opened).value();
+        on_device_ = true;
+        return Status::Ok();
+      }
+      if (opened.status().code() == StatusCode::kNotFound && device_required_) {
+        return Status::NotFound(opened.status().message() + "; use --device cpu, or auto");
+      }
+      if (device_required_) return opened.status();
+    }
+    if (options.precision == Precision::kFloat16) {
+      return Status::InvalidArgument(
+          "fp16 is multiplied by a GPU alone, and none is used; ask for bf16 or fp32");
+    }
+    return Status::Ok();
+  }
 
   Status EncodeImages(std::span<const imaging::PictureView> pictures, float* out) const override {
+    if (OnDevice()) {
+      ESPY_ASSIGN_OR_RETURN(const bool done,
+                            EncodedOnDevice([&] { return DeviceEncodesImages(pictures, out); }));
+      if (done) return Status::Ok();
+    }
     ESPY_ASSIGN_OR_RETURN(const ImageTower* tower, Image());
     for (const imaging::PictureView& picture : pictures) {
       if (!tower->Takes(picture.size)) {
@@ -108,13 +135,22 @@ class TowerEncoder : public Encoder {
   }
 
   Status EncodeTexts(std::span<const std::string> texts, float* out) const override {
-    ESPY_ASSIGN_OR_RETURN(const TextSide* side, Text());
+    ESPY_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, Words());
+    std::vector<std::vector<std::int32_t>> ids;
+    for (const std::string& text : texts) {
+      ids.push_back(tokenizer->Encode(text, config_.text.context));
+    }
+    if (OnDevice()) {
+      ESPY_ASSIGN_OR_RETURN(const bool done, EncodedOnDevice([&]() -> Result<bool> {
+                              ESPY_RETURN_IF_ERROR(device_->LoadText(PaddingOf(*tokenizer)));
+                              ESPY_RETURN_IF_ERROR(device_->EncodeTexts(ids, out));
+                              return true;
+                            }));
+      if (done) return Status::Ok();
+    }
+    ESPY_ASSIGN_OR_RETURN(const TextTower* tower, Text());
     return Guarded([&](Workspace* workspace) {
-      std::vector<std::vector<std::int32_t>> ids;
-      for (const std::string& text : texts) {
-        ids.push_back(side->tokenizer->Encode(text, config_.text.context));
-      }
-      side->tower->Encode(ids, workspace, out, &pool_);
+      tower->Encode(ids, workspace, out, &pool_);
       kernels::L2Normalize(out, static_cast<std::int64_t>(texts.size()), config_.projection);
       return Status::Ok();
     });
@@ -122,7 +158,32 @@ class TowerEncoder : public Encoder {
 
   // Towers run about 1024 rows at once (ItemsPerPass); eight pictures come close to that for most
   // of them, and a wider batch only makes the caller wait longer.
-  std::int64_t preferred_batch() const override { return 8; }
+  std::int64_t preferred_batch() const override {
+    return OnDevice() ? device_->preferred_batch() : 8;
+  }
+
+  // Loads what will be used, on the device or here.
+  Status PrepareImage() const {
+    if (OnDevice()) {
+      ESPY_ASSIGN_OR_RETURN(const bool done, EncodedOnDevice([&]() -> Result<bool> {
+                              ESPY_RETURN_IF_ERROR(device_->LoadImage());
+                              return true;
+                            }));
+      if (done) return Status::Ok();
+    }
+    return Image().status();
+  }
+  Status PrepareWords() const {
+    ESPY_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, Words());
+    if (OnDevice()) {
+      ESPY_ASSIGN_OR_RETURN(const bool done, EncodedOnDevice([&]() -> Result<bool> {
+                              ESPY_RETURN_IF_ERROR(device_->LoadText(PaddingOf(*tokenizer)));
+                              return true;
+                            }));
+      if (done) return Status::Ok();
+    }
+    return Text().status();
+  }
 
   // Loading, once; a failure is told again to each later caller.
   Result<const ImageTower*> Image() const {
@@ -139,10 +200,25 @@ class TowerEncoder : public Encoder {
     return static_cast<const ImageTower*>(image_.get());
   }
 
-  Result<const TextSide*> Text() const {
+  Result<const Tokenizer*> Words() const {
+    std::lock_guard lock(text_mutex_);
+    if (tokenizer_ == nullptr && text_error_.ok()) {
+      Result<std::unique_ptr<Tokenizer>> loaded = Caught([&] { return LoadWordsOfModel(); });
+      if (loaded.ok()) {
+        tokenizer_ = std::move(loaded).value();
+      } else {
+        text_error_ = loaded.status();
+      }
+    }
+    if (tokenizer_ == nullptr) return text_error_;
+    return static_cast<const Tokenizer*>(tokenizer_.get());
+  }
+
+  Result<const TextTower*> Text() const {
+    ESPY_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, Words());
     std::lock_guard lock(text_mutex_);
     if (text_ == nullptr && text_error_.ok()) {
-      Result<std::unique_ptr<TextSide>> loaded = Caught([&] { return LoadText(); });
+      Result<std::unique_ptr<TextTower>> loaded = Caught([&] { return LoadText(*tokenizer); });
       if (loaded.ok()) {
         text_ = std::move(loaded).value();
       } else {
@@ -150,7 +226,7 @@ class TowerEncoder : public Encoder {
       }
     }
     if (text_ == nullptr) return text_error_;
-    return static_cast<const TextSide*>(text_.get());
+    return static_cast<const TextTower*>(text_.get());
   }
 
  private:
@@ -176,22 +252,56 @@ class TowerEncoder : public Encoder {
     });
   }
 
-  Result<std::unique_ptr<TextSide>> LoadText() const {
-    auto side = std::make_unique<TextSide>();
-    ESPY_ASSIGN_OR_RETURN(side->tokenizer, LoadTokenizer(info_.directory, config_.tokenizer));
+  Result<std::unique_ptr<TextTower>> LoadText(const Tokenizer& tokenizer) const {
+    return Packed("text", &text_panels_, [&](const TowerOptions& options) {
+      return LoadTextTower(config_, *weights_, PaddingOf(tokenizer), options);
+    });
+  }
+
+  static Padding PaddingOf(const Tokenizer& tokenizer) {
+    return {.id = tokenizer.pad_id(), .left = tokenizer.pads_left()};
+  }
+
+  Result<std::unique_ptr<Tokenizer>> LoadWordsOfModel() const {
+    ESPY_ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer,
+                          LoadTokenizer(info_.directory, config_.tokenizer));
     // Checked once here, so that no id can fall outside of the embedding table later.
-    if (side->tokenizer->vocabulary() > config_.text.vocabulary) {
+    if (tokenizer->vocabulary() > config_.text.vocabulary) {
       return Status::Corruption(
-          info_.directory + ": the tokenizer knows " +
-          std::to_string(side->tokenizer->vocabulary()) + " ids, config.json's vocab_size is " +
-          std::to_string(config_.text.vocabulary) + "; check that the files are of the same model");
+          info_.directory + ": the tokenizer knows " + std::to_string(tokenizer->vocabulary()) +
+          " ids, config.json's vocab_size is " + std::to_string(config_.text.vocabulary) +
+          "; check that the files are of the same model");
     }
-    const Padding padding{.id = side->tokenizer->pad_id(), .left = side->tokenizer->pads_left()};
-    ESPY_ASSIGN_OR_RETURN(side->tower,
-                          Packed("text", &text_panels_, [&](const TowerOptions& options) {
-                            return LoadTextTower(config_, *weights_, padding, options);
-                          }));
-    return side;
+    return tokenizer;
+  }
+
+  bool OnDevice() const { return on_device_; }
+
+  // False for a picture larger than the device has room for, which the CPU takes.
+  Result<bool> DeviceEncodesImages(std::span<const imaging::PictureView> pictures,
+                                   float* out) const {
+    ESPY_RETURN_IF_ERROR(device_->LoadImage());
+    for (const imaging::PictureView& picture : pictures) {
+      if (!device_->Takes(picture.size)) return false;
+    }
+    ESPY_RETURN_IF_ERROR(device_->EncodeImages(pictures, out));
+    return true;
+  }
+
+  // Whether `encode` did it. From a lost device this and all later calls go to the CPU, and, unless
+  // the GPU was insisted on, from one that cannot take the model.
+  template <class Encode>
+  Result<bool> EncodedOnDevice(const Encode& encode) const {
+    Result<bool> done = encode();
+    if (done.ok()) return done;
+    const StatusCode code = done.status().code();
+    const bool lost = code == StatusCode::kUnavailable;
+    const bool cannot = code == StatusCode::kResourceExhausted || code == StatusCode::kUnsupported;
+    if (!lost && (!cannot || device_required_)) return done;
+    if (on_device_.exchange(false)) {
+      Log(LogLevel::kWarning, done.status().message() + "; going on with the CPU");
+    }
+    return false;
   }
 
   Status OutOfMemory() const {
@@ -237,8 +347,14 @@ class TowerEncoder : public Encoder {
 
   mutable std::mutex text_mutex_;
   mutable std::unique_ptr<TowerPanels> text_panels_;  // guarded by text_mutex_
-  mutable std::unique_ptr<TextSide> text_;            // guarded by text_mutex_; constant once set
+  mutable std::unique_ptr<Tokenizer> tokenizer_;      // guarded by text_mutex_; constant once set
+  mutable std::unique_ptr<TextTower> text_;           // guarded by text_mutex_; constant once set
   mutable Status text_error_;                         // guarded by text_mutex_
+
+  // Constant after OpenDevice; has its own locks.
+  std::unique_ptr<DeviceEncoder> device_;
+  bool device_required_ = false;
+  mutable std::atomic<bool> on_device_ = false;  // until the device is lost or found not to do
 };
 
 }  // namespace
@@ -260,8 +376,9 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::string& directory,
                         DescribePanelSource(directory, info.space_id, options.weight_cache.env));
   auto encoder = std::make_unique<TowerEncoder>(std::move(info), std::move(config),
                                                 std::move(weights), std::move(source), options);
-  if (options.load_image) ESPY_RETURN_IF_ERROR(encoder->Image().status());
-  if (options.load_text) ESPY_RETURN_IF_ERROR(encoder->Text().status());
+  ESPY_RETURN_IF_ERROR(encoder->OpenDevice(options));
+  if (options.load_image) ESPY_RETURN_IF_ERROR(encoder->PrepareImage());
+  if (options.load_text) ESPY_RETURN_IF_ERROR(encoder->PrepareWords());
   return std::unique_ptr<Encoder>(std::move(encoder));
 }
 

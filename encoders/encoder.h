@@ -8,6 +8,7 @@
 #include <string>
 
 #include "encoders/weight_cache.h"
+#include "espy/device.h"
 #include "espy/precision.h"
 #include "espy/status.h"
 #include "imaging/preprocess.h"
@@ -22,6 +23,8 @@ struct EncoderOptions {
   bool load_text = false;
   Precision precision = Precision::kAuto;
   WeightCacheOptions weight_cache = {};
+  Device device = Device::kAuto;
+  std::uint64_t vram = 0;  // bytes of the GPU's memory that may be used; 0: what is free
 };
 
 // What is known of a model without loading its weights.
@@ -53,8 +56,12 @@ class Encoder {
 
   virtual const EncoderInfo& info() const = 0;
 
-  // What the towers multiply in: as asked for, and what kAuto means on this CPU.
+  // What the towers multiply in: as asked for, and what kAuto means on this CPU or GPU.
   virtual Precision precision() const = 0;
+
+  // Where they compute: "cpu", or the GPU's name. A GPU that is lost, or that with kAuto cannot
+  // take the model, is left for the CPU, with a warning to the log hook.
+  virtual std::string device() const { return "cpu"; }
 
   // pictures: as Preprocess makes them by info().preprocess, with a NaFlex model each of its own
   // size; InvalidArgument for a size that the model does not take. out: [pictures, dimension] FP32,

@@ -9,10 +9,11 @@ namespace espy {
 // Vectors of one picture in two precisions are close enough that one library may hold both: beside
 // the FP32 vector of the reference implementation, the cosine is at least what is said here.
 enum class Precision {
-  kAuto,      // the fastest on this CPU of those that keep 0.9999
+  kAuto,      // the fastest on this CPU or GPU of those that keep 0.9999
   kFloat32,   // 0.99999
   kBfloat16,  // 0.9999; layers in half of the memory
   kInt8,      // 0.995; layers in a quarter of the memory
+  kFloat16,   // 0.9999; on a GPU alone
 };
 
 constexpr std::string_view PrecisionName(Precision precision) {
@@ -25,6 +26,8 @@ constexpr std::string_view PrecisionName(Precision precision) {
       return "bf16";
     case Precision::kInt8:
       return "int8";
+    case Precision::kFloat16:
+      return "fp16";
   }
   return "";
 }

@@ -48,24 +48,45 @@ CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string&
   return OneOf(option, choices);
 }
 
-CLI::Option* AddPrecision(CLI::App* app, Precision* target) {
-  static constexpr Precision kAll[] = {Precision::kAuto, Precision::kFloat32, Precision::kBfloat16,
-                                       Precision::kInt8};
+namespace {
+
+// One of `all` by the name that name_of gives it.
+template <class Choice, std::size_t n>
+void AddChoice(CLI::App* app, const std::string& flag, const std::string& value_name,
+               const Choice (&all)[n], std::string_view (*name_of)(Choice), Choice* target,
+               const std::string& description) {
   std::vector<std::string> names;
-  for (const Precision precision : kAll) names.emplace_back(PrecisionName(precision));
-  const auto take = [target](const std::string& name) {
-    for (const Precision precision : kAll) {
-      if (name == PrecisionName(precision)) *target = precision;
+  for (const Choice choice : all) names.emplace_back(name_of(choice));
+  const auto take = [target, choices = std::vector<Choice>(all, all + n),
+                     name_of](const std::string& name) {
+    for (const Choice choice : choices) {
+      if (name == name_of(choice)) *target = choice;
     }
   };
-  CLI::Option* option =
-      app->add_option_function<std::string>(
-             "--precision", take,
-             "numbers that the model multiplies in (auto: the fastest here of full accuracy)")
-          ->type_name("NUMBERS")
-          ->envname(EnvironmentName("--precision"))
-          ->take_last();
-  return OneOf(option, names);
+  OneOf(app->add_option_function<std::string>(flag, take, description)
+            ->type_name(value_name)
+            ->envname(EnvironmentName(flag))
+            ->take_last(),
+        names);
+}
+
+}  // namespace
+
+void AddCompute(CLI::App* app, ComputeFlags* target) {
+  static constexpr Precision kPrecisions[] = {Precision::kAuto, Precision::kFloat32,
+                                              Precision::kBfloat16, Precision::kFloat16,
+                                              Precision::kInt8};
+  static constexpr Device kDevices[] = {Device::kAuto, Device::kCpu, Device::kCuda};
+  AddChoice(app, "--precision", "NUMBERS", kPrecisions, &PrecisionName, &target->precision,
+            "numbers that the model multiplies in (auto: the fastest here of full accuracy)");
+  AddChoice(app, "--device", "DEVICE", kDevices, &DeviceName, &target->device,
+            "where the model computes (auto: the GPU if there is one)");
+  app->add_option("--vram", target->vram,
+                  "most of the GPU's memory that the model may use, as 8G (what is free)")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->envname(EnvironmentName("--vram"))
+      ->take_last();
 }
 
 CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,

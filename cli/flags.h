@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "espy/device.h"
 #include "espy/precision.h"
 
 namespace CLI {
@@ -33,8 +34,21 @@ CLI::Option* AddInteger(CLI::App* app, const std::string& names, std::int64_t* t
 CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, double lowest,
                        double highest, const std::string& description);
 
-// --precision.
-CLI::Option* AddPrecision(CLI::App* app, Precision* target);
+// Where and in which numbers the model computes: --device, --vram, --precision.
+struct ComputeFlags {
+  Precision precision = Precision::kAuto;
+  Device device = Device::kAuto;
+  std::uint64_t vram = 0;  // bytes
+
+  // Into OpenOptions or BenchOptions.
+  template <class Options>
+  void Apply(Options* options) const {
+    options->precision = precision;
+    options->device = device;
+    options->vram = vram;
+  }
+};
+void AddCompute(CLI::App* app, ComputeFlags* target);
 
 // Arguments without a flag. A required one must be given at least once.
 enum class Need { kOptional, kRequired };

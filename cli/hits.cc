@@ -78,7 +78,7 @@ void AddHitFlags(CLI::App* verb, HitFlags* flags) {
   AddText(verb, "--html", "FILE", &flags->html,
           "also write a contact sheet: one page, pictures inside");
   AddSwitch(verb, "--show", &flags->show, "show the pictures in the terminal");
-  AddPrecision(verb, &flags->precision);
+  AddCompute(verb, &flags->compute);
 }
 
 Status CheckHitFlags(const Session& session, const HitFlags& flags) {

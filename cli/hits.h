@@ -7,7 +7,6 @@
 #include <string>
 
 #include "cli/session.h"
-#include "espy/precision.h"
 #include "espy/query.h"
 
 namespace espy::cli {
@@ -22,7 +21,7 @@ struct HitFlags {
   bool nul = false;
   bool show = false;
   std::string html;
-  Precision precision = Precision::kAuto;
+  ComputeFlags compute;
 };
 
 void AddHitFlags(CLI::App* verb, HitFlags* flags);

@@ -20,12 +20,12 @@ Result<std::string> FindSessionLibrary(const Session& session) {
 }
 
 Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
-                                                    Precision precision) {
+                                                    const ComputeFlags& compute) {
   Result<std::string> path = FindSessionLibrary(session);
   if (!path.ok()) return path.status();
   OpenOptions options;
   options.read_only = access == Access::kRead;
-  options.precision = precision;
+  compute.Apply(&options);
   return Library::Open(*path, options);
 }
 

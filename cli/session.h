@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/flags.h"
 #include "cli/output.h"
 #include "espy/library.h"
 #include "espy/status.h"
@@ -48,7 +49,7 @@ enum class Access { kRead, kWrite };
 // folder upward.
 Result<std::string> FindSessionLibrary(const Session& session);
 Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
-                                                    Precision precision = Precision::kAuto);
+                                                    const ComputeFlags& compute = {});
 
 }  // namespace espy::cli
 

@@ -16,7 +16,7 @@ namespace {
 struct BenchFlags {
   std::string model;
   std::int64_t threads = 0;
-  Precision precision = Precision::kAuto;
+  ComputeFlags compute;
   double seconds = 2;
 };
 
@@ -24,7 +24,7 @@ Outcome Bench(Session* session, const BenchFlags& flags) {
   BenchOptions options;
   options.model = flags.model;
   options.threads = static_cast<int>(flags.threads);
-  options.precision = flags.precision;
+  flags.compute.Apply(&options);
   options.seconds = flags.seconds;
   GracefulStop graceful("");
   ProgressMeter meter(session->shows_progress());
@@ -58,7 +58,7 @@ void AddBench(CLI::App* program, Session* session) {
   auto flags = std::make_shared<BenchFlags>();
   AddText(verb, "--model", "NAME", &flags->model, "which model (espy-mini)");
   AddInteger(verb, "--threads", &flags->threads, 0, 1024, "threads (0: one for each core)");
-  AddPrecision(verb, &flags->precision);
+  AddCompute(verb, &flags->compute);
   AddNumber(verb, "--seconds", &flags->seconds, 0.01, 3600, "time for each part (2)");
   Runs(verb, session, [session, flags] { return Bench(session, *flags); });
 }

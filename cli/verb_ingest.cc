@@ -29,7 +29,7 @@ struct IngestFlags {
   std::string model;
   std::int64_t jobs = 0;
   std::int64_t batch = 0;
-  Precision precision = Precision::kAuto;
+  ComputeFlags compute;
   bool nul = false;
   bool dry_run = false;
   bool watch = false;
@@ -247,7 +247,7 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   OpenOptions open;
   open.create_if_missing = true;
   open.model = flags.model;
-  open.precision = flags.precision;
+  flags.compute.Apply(&open);
   open.read_only = flags.dry_run && place.exists;
   if (!place.exists && flags.dry_run) scratch = std::make_unique<ScratchLibrary>();
   Result<std::unique_ptr<Library>> library =
@@ -310,7 +310,7 @@ done is kept, and the same command goes on from there.
   AddInteger(verb, "--jobs", &flags->jobs, 0, 1024, "decoding threads (0: one for each core)");
   AddInteger(verb, "--batch-size", &flags->batch, 0, 4096,
              "pictures encoded at once (0: the model's choice)");
-  AddPrecision(verb, &flags->precision);
+  AddCompute(verb, &flags->compute);
   AddSwitch(verb, "--embedded-thumbnails", &flags->embedded_thumbnails,
             "take JPEGs by the thumbnails inside, where large enough: fast, less exact");
   AddSwitch(verb, "-0,--null", &flags->nul, "paths on stdin end with NUL");

@@ -66,7 +66,7 @@ void PrintModel(Session* session, const ModelDescription& model) {
 struct ListFlags {
   bool measure = false;
   bool installed = false;
-  Precision precision = Precision::kAuto;
+  ComputeFlags compute;
 };
 
 // The usual published models that are not here.
@@ -106,7 +106,7 @@ Outcome ListAll(Session* session, const ListFlags& flags) {
     if (flags.measure) {
       BenchOptions options;
       options.model = model.directory;
-      options.precision = flags.precision;
+      flags.compute.Apply(&options);
       options.seconds = 1;
       const Result<ModelCost> measured = MeasureModel(
           options, [&meter](const Progress& p) { meter.Show(p); }, graceful.token());
@@ -191,7 +191,7 @@ A directory stands everywhere for a name. Names are looked for in $ESPY_MODELS (
   AddSwitch(list, "--measure", &list_flags->measure,
             "also what each costs on this computer: memory, time for a picture and for a text");
   AddSwitch(list, "--installed", &list_flags->installed, "only those that are here");
-  AddPrecision(list, &list_flags->precision);
+  AddCompute(list, &list_flags->compute);
   Runs(list, session, [session, list_flags] { return ListAll(session, *list_flags); });
 
   auto flags = std::make_shared<ModelFlags>();

@@ -20,7 +20,7 @@ Outcome Search(Session* session, const SearchFlags& flags) {
   const Result<Query> query = ParseQuery(flags.words);
   if (!query.ok()) return query.status();
   Result<std::unique_ptr<Library>> library =
-      OpenSessionLibrary(*session, Access::kRead, flags.hits.precision);
+      OpenSessionLibrary(*session, Access::kRead, flags.hits.compute);
   if (!library.ok()) return library.status();
   std::string title;
   for (const std::string& word : flags.words) title += (title.empty() ? "" : " ") + word;

@@ -18,7 +18,7 @@ struct SimilarFlags {
 Outcome Similar(Session* session, const SimilarFlags& flags) {
   if (Status status = CheckHitFlags(*session, flags.hits); !status.ok()) return status;
   Result<std::unique_ptr<Library>> library =
-      OpenSessionLibrary(*session, Access::kRead, flags.hits.precision);
+      OpenSessionLibrary(*session, Access::kRead, flags.hits.compute);
   if (!library.ok()) return library.status();
   QueryTerm term;
   const Result<Record> record = (*library)->Find(flags.target);

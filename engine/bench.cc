@@ -179,6 +179,8 @@ Result<std::unique_ptr<encoders::Encoder>> LoadEncoder(const BenchOptions& optio
   encoders::EncoderOptions encoder_options;
   encoder_options.threads = options.threads;
   encoder_options.precision = options.precision;
+  encoder_options.device = options.device;
+  encoder_options.vram = options.vram;
   encoder_options.load_image = encoder_options.load_text = true;
   return encoders::Encoder::Load(directory, encoder_options);
 }

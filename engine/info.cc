@@ -4,6 +4,7 @@
 #include "base/cpu_features.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "espy/model.h"
 
 namespace espy {
 namespace {
@@ -40,7 +41,7 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
   info.path = impl_->path;
   info.format_version = storage::kFormatVersion;
   info.seq = impl_->store->last_seq();
-  info.device = CpuDescription();
+  info.device = impl_->options.device == Device::kCpu ? CpuDescription() : DeviceDescription();
   ESPY_ASSIGN_OR_RETURN(const storage::Store::Counts counts, impl_->store->Count());
   info.items = counts.items;
   info.paths = counts.paths;

@@ -6,6 +6,7 @@
 
 #include "base/cpu_features.h"
 #include "base/status_macros.h"
+#include "encoders/device/device_encoder.h"
 #include "encoders/hub_cache.h"
 #include "encoders/known_models.h"
 #include "encoders/model_store.h"
@@ -85,6 +86,9 @@ Result<ModelDescription> AddModel(const std::string& directory, const std::strin
 }
 
 std::string Version() { return ESPY_VERSION; }
-std::string DeviceDescription() { return CpuDescription(); }
+std::string DeviceDescription() {
+  const Result<std::string> gpu = encoders::DescribeDevice();
+  return gpu.ok() ? CpuDescription() + ", " + *gpu : CpuDescription();
+}
 
 }  // namespace espy

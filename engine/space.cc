@@ -76,6 +76,8 @@ Result<const encoders::Encoder*> Library::Impl::EncoderFor(bool image, bool text
   encoders::EncoderOptions encoder_options;
   encoder_options.threads = options.threads;
   encoder_options.precision = options.precision;
+  encoder_options.device = options.device;
+  encoder_options.vram = options.vram;
   encoder_options.load_image = image;
   encoder_options.load_text = text;
   ESPY_ASSIGN_OR_RETURN(auto encoder, encoders::Encoder::Load(directory, encoder_options));

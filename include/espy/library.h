@@ -54,7 +54,7 @@ struct LibraryInfo {
   std::uint64_t disk_bytes = 0;     // of the library directory
   std::uint64_t failures = 0;
   std::vector<SpaceInfo> spaces;
-  std::string device;  // "cpu (avx2)", ...
+  std::string device;  // as DeviceDescription(), without the GPU where it is not to be used
 };
 
 struct ForgetOptions {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "espy/device.h"
 #include "espy/export.h"
 #include "espy/precision.h"
 #include "espy/progress.h"
@@ -50,7 +51,9 @@ struct BenchOptions {
   std::string model;
   int threads = 0;
   Precision precision = Precision::kAuto;
-  double seconds = 2.0;  // spent on each part
+  Device device = Device::kAuto;
+  std::uint64_t vram = 0;  // bytes of the GPU's memory that may be used; 0: what is free
+  double seconds = 2.0;    // spent on each part
 };
 struct BenchPart {
   std::string name;  // "decode 12 MP JPEG", "encode image batch 8", "encode text", "search 100000"
@@ -76,7 +79,8 @@ ESPY_EXPORT Result<ModelCost> MeasureModel(const BenchOptions& options,
                                            const ProgressFn& progress = {},
                                            std::stop_token stop = {});
 
-// The program's version, "0.1.0", and a line on what the CPU and the build can do.
+// The program's version, "0.1.0", and a line on the CPU and, where it serves, the GPU: "cpu
+// (avx2)", "cpu (avx2), NVIDIA H100 80GB HBM3 (sm_90)".
 ESPY_EXPORT std::string Version();
 ESPY_EXPORT std::string DeviceDescription();
 

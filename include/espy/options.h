@@ -2,8 +2,10 @@
 #ifndef ESPY_OPTIONS_H_
 #define ESPY_OPTIONS_H_
 
+#include <cstdint>
 #include <string>
 
+#include "espy/device.h"
 #include "espy/export.h"
 #include "espy/precision.h"
 #include "espy/status.h"
@@ -22,6 +24,8 @@ struct OpenOptions {
                       // a new one
   int threads = 0;    // of encoders and index; 0: one for each core
   Precision precision = Precision::kAuto;  // of encoders
+  Device device = Device::kAuto;           // of encoders
+  std::uint64_t vram = 0;  // bytes of the GPU's memory that encoders may use; 0: what is free
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open
   // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told

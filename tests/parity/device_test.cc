@@ -15,7 +15,8 @@ namespace {
 // number at most, BF16 by 2^-9. A row's errors are independent and its cosine suffers by about the
 // square of them times the roundings that reach it: some 1e-6 with FP16 and 1e-4 with BF16. Rows of
 // a few dozen numbers average out little; with BF16 they stand farther from FP32 than those of any
-// published model, as on the CPU (parity_test.cc). Measured here at worst: see the properties.
+// published model, as on the CPU (parity_test.cc). Measured here at worst, emulated: FP16 1.3e-5 of
+// cosine, BF16 6.3e-4.
 struct Floor {
   Precision precision;
   double cosine;

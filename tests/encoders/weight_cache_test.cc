@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
@@ -41,7 +42,7 @@ class FullDisk : public Env {
     ++attempts;
     return IoStatus(path, ENOSPC);
   }
-  int attempts = 0;
+  std::atomic<int> attempts = 0;  // two towers write at once
 
  private:
   const bool says_so_;

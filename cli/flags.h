@@ -37,7 +37,7 @@ CLI::Option* AddNumber(CLI::App* app, const std::string& names, double* target, 
 // Where and in which numbers the model computes: --device, --vram, --precision.
 struct ComputeFlags {
   Precision precision = Precision::kAuto;
-  Device device = Device::kAuto;
+  Device device = Device::kCpu;
   std::uint64_t vram = 0;  // bytes
 
   // Into OpenOptions or BenchOptions.

@@ -23,7 +23,7 @@ struct EncoderOptions {
   bool load_text = false;
   Precision precision = Precision::kAuto;
   WeightCacheOptions weight_cache = {};
-  Device device = Device::kAuto;
+  Device device = Device::kCpu;
   std::uint64_t vram = 0;  // bytes of the GPU's memory that may be used; 0: what is free
 };
 

@@ -6,8 +6,9 @@
 
 namespace espy {
 
-// A model's vectors from a GPU stay within 0.9999 (cosine) of the CPU's in FP32, so that one
-// library may hold both.
+// A model's vectors from a GPU are meant to stay within 0.9999 (cosine) of the CPU's in FP32, so
+// that one library may hold both. The default is the CPU for as long as the GPU's code has run
+// under its emulation alone (docs/GPU.md).
 enum class Device {
   kAuto,  // the GPU where there is one that takes the model, else the CPU
   kCpu,

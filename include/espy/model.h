@@ -51,7 +51,7 @@ struct BenchOptions {
   std::string model;
   int threads = 0;
   Precision precision = Precision::kAuto;
-  Device device = Device::kAuto;
+  Device device = Device::kCpu;
   std::uint64_t vram = 0;  // bytes of the GPU's memory that may be used; 0: what is free
   double seconds = 2.0;    // spent on each part
 };

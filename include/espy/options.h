@@ -24,7 +24,7 @@ struct OpenOptions {
                       // a new one
   int threads = 0;    // of encoders and index; 0: one for each core
   Precision precision = Precision::kAuto;  // of encoders
-  Device device = Device::kAuto;           // of encoders
+  Device device = Device::kCpu;            // of encoders
   std::uint64_t vram = 0;  // bytes of the GPU's memory that encoders may use; 0: what is free
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open

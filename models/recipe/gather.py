@@ -28,14 +28,17 @@ NEAR_P, NEAR_D, ASPECT = 8, 24, 0.15  # bits of pHash and dHash, and relative as
 _DROPPED = set("outline variant solid regular alt fill round rounded square box circle multiple sharp large small simple "
                "front side rear back top rotated horizontal vertical left right up down".split())
 # Words that turn a picture of a thing into a sign of a program, and marks of programs and firms.
-_SIGNS = set("account alert arrow arrows asterisk badge bulleted cancel check checkmark clock cog cogs dash dollar dots edit "
-             "export import filter gear info input linked lock locked logout marker medical minus multiselect network off on "
-             "open output percent play plus pause question quote refresh remove repeat search select settings share slash "
-             "star start stop swap switch sync text unlock unlocked update upload download user users wireless x xmark "
-             "alpha beta numeric roman zodiac format file folder page code language circle-notch gesture chevron angle caret "
-             "hand flag sort align border table set view chart sign git json api css html node apple google microsoft amazon "
-             "face emoji volume brightness filetype gender pip dolby apache cloud comment globe grid record grip angles hexagon pentagon triangle equal meh laugh hash signal wifi bluetooth pan axis vector layers skew move cursor math function keyboard controller".split())
-_GAME = re.compile(r"zombie|mi-go|mutagen|bot\b|triffid|rubble|wall|floor|fetid|goop|mutant|shocker|corpse|debug|fake|dummy|broken|severed|survivor|bionic|integrated|unfinished|\(|\d|/|,")
+_SIGNS = set("account alert arrow arrows asterisk badge bulleted cancel check checkmark clock cog cogs dash dollar dots "
+             "edit export import filter gear info input linked lock locked logout marker medical minus multiselect "
+             "network off on open output percent play plus pause question quote refresh remove repeat search select "
+             "settings share slash star start stop swap switch sync text unlock unlocked update upload download user "
+             "users wireless x xmark alpha beta numeric roman zodiac format file folder page code language circle-notch "
+             "gesture chevron angle caret hand flag sort align border table set view chart sign git json api css html "
+             "node apple google microsoft amazon face emoji volume brightness filetype gender pip dolby apache cloud "
+             "comment globe grid record grip angles hexagon pentagon triangle equal meh laugh hash signal wifi "
+             "bluetooth pan axis vector layers skew move cursor math function keyboard controller".split())
+_GAME = re.compile(r"zombie|mi-go|mutagen|bot\b|triffid|rubble|wall|floor|fetid|goop|mutant|"
+                   r"shocker|corpse|debug|fake|dummy|broken|severed|survivor|bionic|integrated|unfinished|\(|\d|/|,")
 ICONS = (  # source, package, folder, licence
     ("icons-material", "pypi:mkdocs-material", "material/templates/.icons/material", "Apache-2.0"),
     ("icons-awesome", "pypi:mkdocs-material", "material/templates/.icons/fontawesome/solid", "CC-BY-4.0"),

@@ -43,8 +43,9 @@ def _outline(font, point):
     glyph.draw(pen)
     glyph.draw(bounds)
     left, bottom, right, top = bounds.bounds
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left} {-top} {right - left} {top - bottom}" '
-            f'width="{right - left}" height="{top - bottom}"><path transform="scale(1 -1)" d="{pen.getCommands()}"/></svg>').encode()
+    width, height = right - left, top - bottom
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left} {-top} {width} {height}" width="{width}" '
+            f'height="{height}"><path transform="scale(1 -1)" d="{pen.getCommands()}"/></svg>').encode()
 
 
 def _tile(sheet, box):
@@ -63,7 +64,9 @@ def _inner_bytes(path, inner):
     if isinstance(archive, Image.Image):
         return _tile(archive, inner)
     kind, _, glyph = inner.partition("/")
-    return _render_svg(_outline(archive, int(glyph, 16))) if kind == "outline" else archive["CBDT"].strikeData[0][glyph].imageData
+    if kind == "outline":
+        return _render_svg(_outline(archive, int(glyph, 16)))
+    return archive["CBDT"].strikeData[0][glyph].imageData
 
 
 def _render_svg(data):

@@ -121,7 +121,9 @@ class SceneMaker:
                 compose.paste(picture, pixels, self._slot(rng, item, *centre, size), item.flips and flip)
             a, b = (article(f"{hue} {item.caption}".strip()) for item, hue in side)
             there, back = ("left of", "right of") if beside else ("above", "below")
-            text, false = (f"{a} {there} {b}", f"{b} {there} {a}") if rng.random() < 0.5 else (f"{b} {back} {a}", f"{a} {back} {b}")
+            text, false = f"{a} {there} {b}", f"{b} {there} {a}"
+            if rng.random() < 0.5:
+                text, false = f"{b} {back} {a}", f"{a} {back} {b}"
             if rng.random() < 0.5:
                 false = text.replace(there, "~").replace(back, there).replace("~", back)
             tags = set(side[0][0].tags | side[1][0].tags)

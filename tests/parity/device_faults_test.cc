@@ -159,7 +159,7 @@ TEST_F(DeviceFaults, ACapThatHoldsNothingIsToldOrLeadsToTheCpu) {
   EXPECT_NE(required.status().message().find("1.0 kB"), std::string::npos)
       << required.status().message();
 
-  const auto encoder = Load({.threads = 1, .vram = 1000});
+  const auto encoder = Load({.threads = 1, .device = Device::kAuto, .vram = 1000});
   EXPECT_EQ(Vectors(*encoder), OnCpu());
   EXPECT_EQ(encoder->device(), "cpu");
   ASSERT_EQ(warnings_.size(), 1u);

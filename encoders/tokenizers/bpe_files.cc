@@ -125,8 +125,7 @@ Status AppendIds(const JsonValue& processor, const std::string& name, const std:
 
 // {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<bos>"}}, {"Sequence": {"id":
 // "A"}}, ...], ...}
-Status ReadTemplate(const JsonValue& processor, const std::string& where,
-                    TokenizerJson::Template* out) {
+Status ReadTemplate(const JsonValue& processor, const std::string& where, TokenTemplate* out) {
   const JsonValue* single = processor.FindGiven("single");
   if (single == nullptr || single->AsArray() == nullptr) {
     return Status::InvalidArgument(where + ": single is not a list");
@@ -149,7 +148,7 @@ Status ReadTemplate(const JsonValue& processor, const std::string& where,
 }
 
 Status ReadPostProcessor(const JsonValue& processor, const std::string& where, bool nested,
-                         TokenizerJson::Template* out) {
+                         TokenTemplate* out) {
   JsonFields fields(&processor, where);
   const std::string type = fields.Text("type", "");
   ESPY_RETURN_IF_ERROR(fields.status());

@@ -38,7 +38,7 @@ class GemmaTokenizer final : public Tokenizer {
   std::int32_t pad_ = 0;
   std::int64_t vocabulary_ = 0;
   AddedTokens raw_, normalized_;
-  TokenizerJson::Template template_;
+  TokenTemplate template_;
 };
 
 // True when `rule` is {"type": type, "pattern": {"String": " "}, ...}.
@@ -105,15 +105,7 @@ Result<std::unique_ptr<Tokenizer>> GemmaTokenizer::Make(TokenizerJson file,
     if (settings.add_eos.value_or(true) && eos_id >= 0) tokenizer->template_.suffix = {eos_id};
   }
   tokenizer->vocabulary_ = std::max(model.vocabulary.bound(), added.bound);
-  for (const std::vector<std::int32_t>* ids :
-       {&tokenizer->template_.prefix, &tokenizer->template_.suffix}) {
-    for (const std::int32_t id : *ids) {
-      if (id >= tokenizer->vocabulary_) {
-        return Status::InvalidArgument(where + ": post_processor adds id " + std::to_string(id) +
-                                       ", which the vocabulary lacks");
-      }
-    }
-  }
+  ESPY_RETURN_IF_ERROR(tokenizer->template_.Check(tokenizer->vocabulary_, where));
   // With a token for every byte nothing is unknown, so unk_token and fuse_unk have no say.
   for (int byte = 0; byte < 256; ++byte) {
     char name[16];
@@ -171,7 +163,7 @@ std::vector<std::int32_t> GemmaTokenizer::Encode(std::string_view text,
                                                  std::int64_t context) const {
   std::vector<std::int32_t> ids = template_.prefix;
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(context, 0));
-  const std::size_t full = most - std::min(most, template_.suffix.size());
+  const std::size_t full = template_.Room(most);
   const std::string valid = ValidUtf8(text);
   for (const TextPiece& piece : raw_.Split(valid)) {
     if (ids.size() >= full) break;  // what follows would be cut off
@@ -188,9 +180,7 @@ std::vector<std::int32_t> GemmaTokenizer::Encode(std::string_view text,
       }
     }
   }
-  ids.resize(std::min(ids.size(), full));
-  ids.insert(ids.end(), template_.suffix.begin(), template_.suffix.end());
-  ids.resize(std::min(ids.size(), most));
+  template_.Finish(most, &ids);
   return ids;
 }
 

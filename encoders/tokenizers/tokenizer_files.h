@@ -13,6 +13,7 @@
 #include "encoders/json.h"
 #include "encoders/tokenizers/added_tokens.h"
 #include "encoders/tokenizers/bpe.h"
+#include "encoders/tokenizers/token_template.h"
 #include "encoders/tokenizers/unigram.h"
 #include "espy/status.h"
 
@@ -77,10 +78,7 @@ struct TokenizerJson {
   std::vector<AddedToken> added_tokens;
   JsonValue normalizer, pre_tokenizer;
   // Ids before and after the text's, from the post-processor; nullopt when it is null.
-  struct Template {
-    std::vector<std::int32_t> prefix, suffix;
-  };
-  std::optional<Template> post_processor;
+  std::optional<TokenTemplate> post_processor;
 };
 Result<TokenizerJson> ParseTokenizerJson(std::string_view text, const std::string& where);
 

@@ -143,7 +143,7 @@ class UnigramTokenizer final : public Tokenizer {
   Normalizer normalizer_;
   WordCutter cutter_;
   AddedTokens raw_, normalized_;
-  TokenizerJson::Template template_;
+  TokenTemplate template_;
   bool pads_left_ = false;
   std::int32_t pad_ = 0;
   std::int64_t vocabulary_ = 0;
@@ -178,15 +178,7 @@ Result<std::unique_ptr<Tokenizer>> UnigramTokenizer::Make(TokenizerJson file,
     tokenizer->template_.suffix = {id};
   }
   tokenizer->vocabulary_ = std::max(file.unigram.size(), added.bound);
-  for (const std::vector<std::int32_t>* ids :
-       {&tokenizer->template_.prefix, &tokenizer->template_.suffix}) {
-    for (const std::int32_t id : *ids) {
-      if (id >= tokenizer->vocabulary_) {
-        return Status::InvalidArgument(where + ": post_processor adds id " + std::to_string(id) +
-                                       ", which the vocabulary lacks");
-      }
-    }
-  }
+  ESPY_RETURN_IF_ERROR(tokenizer->template_.Check(tokenizer->vocabulary_, where));
   tokenizer->pads_left_ = settings.pads_left.value_or(false);
   for (AddedToken& token : added.normalized) {
     token.content = tokenizer->normalizer_.Apply(token.content);
@@ -201,7 +193,7 @@ std::vector<std::int32_t> UnigramTokenizer::Encode(std::string_view text,
                                                    std::int64_t context) const {
   std::vector<std::int32_t> ids = template_.prefix;
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(context, 0));
-  const std::size_t full = most - std::min(most, template_.suffix.size());
+  const std::size_t full = template_.Room(most);
   const std::string valid = ValidUtf8(text);
   bool at_start = true;
   std::vector<std::string> words;
@@ -226,9 +218,7 @@ std::vector<std::int32_t> UnigramTokenizer::Encode(std::string_view text,
       at_start = false;
     }
   }
-  ids.resize(std::min(ids.size(), full));
-  ids.insert(ids.end(), template_.suffix.begin(), template_.suffix.end());
-  ids.resize(std::min(ids.size(), most));
+  template_.Finish(most, &ids);
   return ids;
 }
 

@@ -27,28 +27,27 @@ const std::set<std::string> kSome{"clip_one_token_picture_f16", "siglip2_pads_le
 
 constexpr Floor kFloors[] = {{Precision::kFloat16, 0.9999}, {Precision::kBfloat16, 0.999}};
 
+// All cases; emulated, those that do not take minutes (attention of such lengths is tested by
+// itself).
+std::vector<std::string> DeviceCases() {
+  std::vector<std::string> names = CaseNames();
+#ifdef ESPY_CUDA_EMULATED
+  const std::set<std::string> kLong{"clip_257_tokens",   "clip_577_tokens",   "clip_h14_heads",
+                                    "siglip_196_tokens", "siglip_729_tokens", "siglip_1024_tokens",
+                                    "naflex_256_patches"};
+  std::erase_if(names, [&](const std::string& name) { return kLong.contains(name); });
+#endif
+  return names;
+}
+
 class DeviceParity : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     const Result<std::string> device = DescribeDevice();
     if (!device.ok()) GTEST_SKIP() << device.status().message();
-#ifdef ESPY_CUDA_EMULATED
-    // Minutes, emulated; attention of such lengths is tested by itself.
-    static const std::set<std::string> kLong{
-        "clip_257_tokens",   "clip_577_tokens",    "clip_h14_heads",    "siglip_196_tokens",
-        "siglip_729_tokens", "siglip_1024_tokens", "naflex_256_patches"};
-    if (kLong.contains(GetParam())) GTEST_SKIP() << "too long to emulate";
-#endif
-  }
-  static const json& Golden() {
-    for (const json& golden : Goldens()["cases"]) {
-      if (golden["name"] == GetParam()) return golden;
-    }
-    ADD_FAILURE() << "no case " << GetParam();
-    return Goldens();
   }
 };
-INSTANTIATE_TEST_SUITE_P(Transformers, DeviceParity, ::testing::ValuesIn(CaseNames()),
+INSTANTIATE_TEST_SUITE_P(Transformers, DeviceParity, ::testing::ValuesIn(DeviceCases()),
                          [](const auto& golden) { return golden.param; });
 
 double Length(const float* row, std::int64_t n) {
@@ -58,7 +57,7 @@ double Length(const float* row, std::int64_t n) {
 }
 
 TEST_P(DeviceParity, EmbeddingsAgreeWithTransformers) {
-  const json& golden = Golden();
+  const json& golden = GoldenNamed(GetParam());
   const Model model(golden);
   const auto config = ConfigOf(golden, model);
   ESPY_ASSERT_OK(config);
@@ -109,9 +108,11 @@ TEST_P(DeviceParity, EmbeddingsAgreeWithTransformers) {
 
 #ifdef ESPY_CUDA_EMULATED
 // By our own kernels an item's vector does not depend on what is beside it.
-TEST_P(DeviceParity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
-  if (!kSome.contains(GetParam())) GTEST_SKIP() << "of few cases";
-  const json& golden = Golden();
+class DeviceBatches : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(SomeOf, DeviceBatches, ::testing::ValuesIn(kSome),
+                         [](const auto& golden) { return golden.param; });
+TEST_P(DeviceBatches, AnItemHasTheSameBitsAloneAndInAnyBatch) {
+  const json& golden = GoldenNamed(GetParam());
   const Model model(golden);
   const auto config = ConfigOf(golden, model);
   ESPY_ASSERT_OK(config);

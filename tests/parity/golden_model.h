@@ -33,6 +33,14 @@ inline std::vector<std::string> CaseNames() {
   return names;
 }
 
+inline const json& GoldenNamed(const std::string& name) {
+  for (const json& golden : Goldens()["cases"]) {
+    if (golden["name"] == name) return golden;
+  }
+  ADD_FAILURE() << "no case " << name;
+  return Goldens();
+}
+
 // The model of a case, written as its publisher would ship it.
 struct Model {
   explicit Model(const json& golden) {

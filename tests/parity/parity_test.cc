@@ -37,22 +37,13 @@ struct Floor {
 constexpr Floor kFloors[] = {{kernels::Precision::kBfloat16, 0.999},
                              {kernels::Precision::kInt8, 0.995}};
 
-class Parity : public ::testing::TestWithParam<std::string> {
- protected:
-  static const json& Golden() {
-    for (const json& golden : Goldens()["cases"]) {
-      if (golden["name"] == GetParam()) return golden;
-    }
-    ADD_FAILURE() << "no case " << GetParam();
-    return Goldens();
-  }
-};
+class Parity : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Transformers, Parity, ::testing::ValuesIn(CaseNames()),
                          [](const auto& golden) { return golden.param; });
 
 // Every matrix of every family goes into the cache, under a name of its own.
 TEST_P(Parity, TowersFromTheCacheGiveTheSameBits) {
-  const json& golden = Golden();
+  const json& golden = GoldenNamed(GetParam());
   const Model model(golden);
   const auto config = ConfigOf(golden, model);
   ESPY_ASSERT_OK(config);
@@ -93,7 +84,7 @@ TEST_P(Parity, TowersFromTheCacheGiveTheSameBits) {
 }
 
 TEST_P(Parity, EmbeddingsAgreeWithTransformers) {
-  const json& golden = Golden();
+  const json& golden = GoldenNamed(GetParam());
   const Model model(golden);
   const auto config = ConfigOf(golden, model);
   ESPY_ASSERT_OK(config);
@@ -124,7 +115,7 @@ TEST_P(Parity, EmbeddingsAgreeWithTransformers) {
 }
 
 TEST_P(Parity, FewerBitsStayClose) {
-  const json& golden = Golden();
+  const json& golden = GoldenNamed(GetParam());
   const Model model(golden);
   const auto config = ConfigOf(golden, model);
   ESPY_ASSERT_OK(config);
@@ -201,7 +192,7 @@ TEST_P(Parity, AnItemHasTheSameBitsAloneAndInAnyBatch) {
   for (int i = 0; i < kernels::kPrecisions; ++i) {
     const auto precision = static_cast<kernels::Precision>(i);
     SCOPED_TRACE(kernels::PrecisionName(precision));
-    ExpectSameBitsAloneAndInAnyBatch(Golden(), precision);
+    ExpectSameBitsAloneAndInAnyBatch(GoldenNamed(GetParam()), precision);
   }
 }
 

@@ -25,13 +25,13 @@ namespace espy::kernels::cpu {
 template <class V>
 inline constexpr std::int64_t kKeyBlock = V::kLanes == 16 ? 768 : 512;
 
-template <class V>
-inline std::int64_t PaddedToLanes(std::int64_t n) {
-  return (n + V::kLanes - 1) / V::kLanes * V::kLanes;
-}
-
 inline std::int64_t WholeGroups(std::int64_t n, std::int64_t group) {
   return (n + group - 1) / group * group;
+}
+
+template <class V>
+inline std::int64_t PaddedToLanes(std::int64_t n) {
+  return WholeGroups(n, V::kLanes);
 }
 
 // The parts of a head's scratch memory, in floats from its start, each at a whole vector.
@@ -71,7 +71,7 @@ inline float SoftmaxRow(float* scores, std::int64_t padded, std::int64_t visible
   const std::int64_t full = visible / V::kLanes * V::kLanes;
   float largest = -__builtin_inff();
   if (full > 0) {
-    // Four maxima at once: one would wait for itself, 2 to 4 cycles a vector.
+    // Four maxima at once: one alone would wait for itself.
     constexpr int kChains = 4;
     F lanes[kChains];
     for (F& chain : lanes) chain = V::Load(scores);

@@ -148,7 +148,7 @@ inline __m512i Widen16(__m256i x) {
 #define _mm512_shuffle_f32x4(a, b, select) \
   ::espy::kernels::testing::emulated::Shuffle128(a, b, select)
 #define _mm512_reduce_ps(x, mode) ::espy::kernels::testing::emulated::Fraction(x)
-#undef _mm512_scalef_ps  // SIMDe's takes each lane through libm's long way
+#undef _mm512_scalef_ps  // SIMDe's own name for it
 #define _mm512_scalef_ps(a, x) ::espy::kernels::testing::emulated::ScaleByPow2(a, x)
 #define _mm512_cvtepu16_epi32(x) ::espy::kernels::testing::emulated::Widen16(x)
 #define _mm512_cvtneps_pbh(x) ::espy::kernels::testing::emulated::ToBfloat16(x)

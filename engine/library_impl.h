@@ -89,7 +89,7 @@ class Library::Impl {
 
   std::unique_ptr<storage::Store> store;  // constant after OpenStore
 
-  // --- search.cc, space.cc: terms as unit vectors
+  // --- search/terms.cc, search/records.cc, space.cc: terms as unit vectors
   // A phrase's is remembered: people ask the same thing again with another filter.
   Result<std::vector<float>> EncodeText(const std::string& text);
   Result<std::vector<float>> EncodePicture(const std::string& picture_path);

@@ -1,0 +1,41 @@
+// Ranked rows -> hits with their records.
+#include <cmath>
+
+#include "base/status_macros.h"
+#include "engine/search/stages.h"
+
+namespace espy {
+namespace search {
+
+Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Ranked>& rows,
+                                  bool calibrated, const ReadState& state) {
+  std::vector<ItemId> ids;
+  ids.reserve(rows.size());
+  for (const Ranked& row : rows) ids.push_back(row.id);
+  ESPY_ASSIGN_OR_RETURN(std::vector<Record> records,
+                        library->store->GetItems(ids, state.snapshot.get()));
+  std::vector<Hit> hits(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Hit& hit = hits[i];
+    hit.rank = static_cast<std::int64_t>(i) + 1;
+    hit.id = rows[i].id;
+    hit.score = rows[i].score;
+    hit.parts = rows[i].parts;
+    if (calibrated) hit.probability = library->Probability(rows[i].parts.dense);
+    hit.record = std::move(records[i]);
+  }
+  return hits;
+}
+
+}  // namespace search
+
+// SigLIP's own reading of a cosine: sigmoid(scale * cosine + bias). A model trained with softmax
+// compares texts with each other and says nothing of one pair alone.
+float Library::Impl::Probability(float cosine) {
+  std::lock_guard lock(space_mutex_);
+  if (!encoder_ || !encoder_->info().sigmoid) return -1;
+  const float logit = encoder_->info().logit_scale * cosine + encoder_->info().logit_bias;
+  return 1.0f / (1.0f + std::exp(-logit));
+}
+
+}  // namespace espy

@@ -1,0 +1,110 @@
+// Terms -> one query vector.
+#include <cmath>
+
+#include "base/status_macros.h"
+#include "engine/picture.h"
+#include "engine/search/stages.h"
+#include "imaging/image.h"
+
+namespace espy {
+
+Result<std::vector<float>> Library::Impl::EncodePicture(const std::string& picture_path) {
+  ESPY_ASSIGN_OR_RETURN(const std::string bytes,
+                        env->ReadFile(picture_path, imaging::ImageLimits{}.max_bytes));
+  ESPY_ASSIGN_OR_RETURN(const encoders::Encoder* encoder, EncoderFor(true, false));
+  auto tensor = ReadTensor(bytes, encoder->info().preprocess);
+  if (!tensor.ok()) {
+    return Status(tensor.status().code(), picture_path + ": " + tensor.status().message());
+  }
+  std::vector<float> vector(static_cast<std::size_t>(encoder->info().dimension));
+  ESPY_RETURN_IF_ERROR(encoder->EncodeImages({{tensor->view()}}, vector.data()));
+  return vector;
+}
+
+Result<std::vector<float>> Library::Impl::TermVector(const QueryTerm& term, const ReadState& state,
+                                                     std::vector<ItemId>* items) {
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+  std::vector<float> vector;
+  switch (term.kind) {
+    case QueryTerm::Kind::kText:
+      return EncodeText(term.text);
+    case QueryTerm::Kind::kPicture: {
+      // A picture that the library holds unchanged has its vector already.
+      const std::string absolute = AbsolutePath(term.text);
+      const auto facts = env->Stat(absolute);
+      if (const auto row = store->GetPath(absolute, state.snapshot.get()); row.ok()) {
+        // One that is gone from the disk is still in the library.
+        if (!facts.ok() || (facts->size == row->size && facts->modified_ns == row->modified_ns)) {
+          items->push_back(row->item);
+          return ItemVector(row->item, state);
+        }
+      }
+      if (!facts.ok()) {
+        return Status(facts.status().code(),
+                      term.text + ": there is no such picture; give one that is there, or words");
+      }
+      return EncodePicture(term.text);
+    }
+    case QueryTerm::Kind::kItem:
+      items->push_back(term.item);
+      return ItemVector(term.item, state);
+    case QueryTerm::Kind::kVector:
+      vector = term.vector;
+      if (static_cast<std::int64_t>(vector.size()) != space.dimension || !Normalize(vector)) {
+        return Status::InvalidArgument("query: a vector must have " +
+                                       std::to_string(space.dimension) +
+                                       " finite values, not all zero");
+      }
+      return vector;
+  }
+  return Status::InvalidArgument("query: a term of an unknown kind");
+}
+
+Result<std::vector<float>> Library::Impl::ItemVector(ItemId id, const ReadState& state) {
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+  std::vector<std::uint16_t> half;
+  const Status read = store->GetVector(space.number, id, &half, state.snapshot.get());
+  if (read.code() == StatusCode::kNotFound) {
+    return Status::NotFound("item " + FormatItemId(id) + ": not in " + path +
+                            "; `espy search --json` shows the ids there are");
+  }
+  ESPY_RETURN_IF_ERROR(read);
+  return UnitFromHalf(half);
+}
+
+namespace search {
+
+Status CheckQuery(const Query& query) {
+  if (query.terms.empty()) {
+    return Status::InvalidArgument("query: nothing to look for; give a phrase or a picture file");
+  }
+  for (const QueryTerm& term : query.terms) {
+    if (term.kind == QueryTerm::Kind::kText &&
+        term.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      return Status::InvalidArgument("query: an empty phrase; say what to look for");
+    }
+    if (!std::isfinite(term.weight)) {
+      return Status::InvalidArgument("query: a weight is not a finite number");
+    }
+  }
+  return Status::Ok();
+}
+
+Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const ReadState& state) {
+  Asked asked;
+  for (const QueryTerm& term : query.terms) {
+    ESPY_ASSIGN_OR_RETURN(const std::vector<float> vector,
+                          library->TermVector(term, state, &asked.items));
+    asked.vector.resize(vector.size());
+    for (std::size_t i = 0; i < vector.size(); ++i) asked.vector[i] += term.weight * vector[i];
+  }
+  if (!Normalize(asked.vector)) {
+    return Status::InvalidArgument("query: its terms cancel out; change a weight");
+  }
+  asked.one_phrase = query.terms.size() == 1 && query.terms[0].kind == QueryTerm::Kind::kText &&
+                     query.terms[0].weight > 0;
+  return asked;
+}
+
+}  // namespace search
+}  // namespace espy

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "espy/status.h"
+#include "index/id_set.h"
 
 namespace espy::index {
 
@@ -58,8 +59,7 @@ struct SearchParams {
   std::int64_t k = 10;
   int ef_search = 128;
   bool exact = false;
-  // Ids that may be returned, ascending; nullopt: all.
-  std::optional<std::span<const std::uint64_t>> allowed;
+  AllowedIds allowed;  // ids that may be returned; nullopt: all
 };
 
 // What one search sees.

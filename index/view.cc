@@ -17,8 +17,7 @@ constexpr std::int64_t kJumpCost = 2;
 constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
 
 bool IsAllowed(const SearchParams& params, std::uint64_t id) {
-  return !params.allowed.has_value() ||
-         std::binary_search(params.allowed->begin(), params.allowed->end(), id);
+  return !params.allowed.has_value() || params.allowed.Contains(id);
 }
 
 // Calls both(row) for each row of a sealed segment whose id is in `allowed`. Both are sorted; the

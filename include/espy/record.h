@@ -3,10 +3,13 @@
 #define ESPY_RECORD_H_
 
 #include <array>
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "espy/export.h"
@@ -42,6 +45,20 @@ enum class PixelSource : std::uint8_t {
 };
 ESPY_EXPORT std::string_view PixelSourceName(PixelSource source);  // "picture", ...
 
+// A moment as a person gives it: "2020-05-17" is the first second of that day.
+struct Date {
+  std::int64_t unix_seconds = 0;  // since 1970 UTC
+  friend auto operator<=>(const Date&, const Date&) = default;
+};
+
+// What a user field holds. A name has one type throughout a library.
+using FieldValue = std::variant<bool, std::int64_t, double, Date, std::string>;
+enum class FieldType : std::uint8_t { kBoolean, kInteger, kReal, kDate, kText };
+inline FieldType TypeOf(const FieldValue& value) { return static_cast<FieldType>(value.index()); }
+ESPY_EXPORT std::string_view FieldTypeName(FieldType type);  // "boolean", "integer", ...
+// As a person writes it: true, 42, 0.5, 2020-05-17 (with T10:00:00 where it is not midnight), text.
+ESPY_EXPORT std::string FormatFieldValue(const FieldValue& value);
+
 // One item. Paths are bytes as the operating system gives them (not necessarily UTF-8), absolute,
 // sorted.
 struct Record {
@@ -65,6 +82,7 @@ struct Record {
   PixelSource pixels_from = PixelSource::kPicture;
   std::vector<std::string> tags;  // a person's own words, sorted
   std::string caption;            // "" when there is none
+  std::map<std::string, FieldValue> fields;  // a person's own, by name: Library::SetFields
   friend bool operator==(const Record&, const Record&) = default;
 };
 

@@ -31,10 +31,10 @@ class VisitedRows {
 };
 
 // Orders that break ties by row, so that a walk follows from the graph and the query alone.
-bool BetterFirst(const HnswFound& a, const HnswFound& b) {
+bool BetterFirst(const FoundRow& a, const FoundRow& b) {
   return a.score != b.score ? a.score < b.score : a.row > b.row;
 }
-bool WorseFirst(const HnswFound& a, const HnswFound& b) {
+bool WorseFirst(const FoundRow& a, const FoundRow& b) {
   return a.score != b.score ? a.score > b.score : a.row < b.row;
 }
 
@@ -81,18 +81,18 @@ Status HnswGraph::Validate() const {
 
 bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, std::int64_t ef,
               std::int64_t budget, const std::function<bool(std::int32_t)>& accept,
-              std::vector<HnswFound>* found) {
+              std::vector<FoundRow>* found) {
   found->clear();
   if (graph.entry < 0) return true;
   std::int64_t scored = 1;
-  HnswFound nearest{Dot(query, rows.row(graph.entry), rows.padded), graph.entry};
+  FoundRow nearest{Dot(query, rows.row(graph.entry), rows.padded), graph.entry};
   for (int layer = graph.top_layer; layer > 0; --layer) {
     for (bool moved = true; moved;) {
       moved = false;
       for (const std::int32_t to : graph.LinksOf(nearest.row, layer)) {
         if (to < 0) break;
         ++scored;
-        const HnswFound next{Dot(query, rows.row(to), rows.padded), to};
+        const FoundRow next{Dot(query, rows.row(to), rows.padded), to};
         if (BetterFirst(nearest, next)) {
           nearest = next;
           moved = true;
@@ -102,11 +102,11 @@ bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, 
   }
 
   thread_local VisitedRows visited;
-  thread_local std::vector<HnswFound> open;  // heap, the best in front
+  thread_local std::vector<FoundRow> open;  // heap, the best in front
   visited.Begin(graph.layers.size());
   open.clear();
   const auto full = static_cast<std::size_t>(ef);
-  const auto take = [&](const HnswFound& next) {
+  const auto take = [&](const FoundRow& next) {
     const bool room = found->size() < full;
     if (!room && !WorseFirst(next, found->front())) return;
     open.push_back(next);
@@ -122,7 +122,7 @@ bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, 
   visited.Visit(nearest.row);
   take(nearest);
   while (!open.empty()) {
-    const HnswFound best = open.front();
+    const FoundRow best = open.front();
     if (found->size() == full && !WorseFirst(best, found->front())) break;
     std::pop_heap(open.begin(), open.end(), BetterFirst);
     open.pop_back();

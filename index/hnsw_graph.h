@@ -15,16 +15,9 @@
 #include <vector>
 
 #include "espy/status.h"
+#include "index/row_index.h"
 
 namespace espy::index {
-
-// Rows one behind the other, each `padded` halves long.
-struct HalfRows {
-  const std::uint16_t* data = nullptr;
-  std::int64_t n = 0;
-  std::int64_t padded = 0;
-  const std::uint16_t* row(std::int64_t i) const { return data + i * padded; }
-};
 
 // Links of row i: 2m on layer 0, then m for each further layer that the row is on; -1 ends a
 // layer's list early. The layout is FAISS's own.
@@ -64,18 +57,13 @@ Result<std::unique_ptr<HnswGraph>> BuildHnsw(const HalfRows& rows, const HnswBui
                                              std::stop_token stop);
 const char* FaissVersion();  // of the library compiled against, "1.7.3"
 
-struct HnswFound {
-  float score = 0;
-  std::int32_t row = 0;
-};
-
 // Walks to the `ef` best accepted rows that the graph leads to, in no given order. `accept(row)`
 // says which rows count; the walk goes on until `ef` of them are found and no open row is better
 // than the worst of them. False when `budget` rows were scored before that: what was found is then
 // not to be trusted. `query` has `rows.padded` floats.
 bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, std::int64_t ef,
               std::int64_t budget, const std::function<bool(std::int32_t)>& accept,
-              std::vector<HnswFound>* found);
+              std::vector<FoundRow>* found);
 
 }  // namespace espy::index
 

@@ -8,7 +8,7 @@
 
 #include "base/logging.h"
 #include "base/status_macros.h"
-#include "base/thread_pool.h"
+#include "index/hnsw_graph.h"
 #include "index/segmented_index.h"
 
 namespace espy::index {
@@ -198,12 +198,8 @@ Result<std::shared_ptr<Segment>> SegmentedIndex::BuildOutput(const Job& job, std
     const std::uint16_t* from = origin.segment->Row(origin.row);
     std::copy(from, from + output->padded(), output->sealed_row(i));
   }
-  if (rows >= options_.hnsw_rows) {
-    const HnswBuildOptions build{options_.hnsw_m, options_.hnsw_ef_construction,
-                                 options_.threads > 0 ? options_.threads : CoreCount()};
-    ESPY_ASSIGN_OR_RETURN(auto graph, BuildHnsw(output->half_rows(), build, stop));
-    output->set_graph(std::move(graph));
-  }
+  ESPY_ASSIGN_OR_RETURN(auto row_index, BuildRowIndex(output->half_rows(), options_, stop));
+  output->set_row_index(std::move(row_index));
   return output;
 }
 
@@ -221,7 +217,7 @@ Status SegmentedIndex::WriteManifest(const std::vector<SegmentPtr>& sealed, std:
     entry.chunks = segment->chunks;
     entry.bytes = segment->stored_bytes;
     entry.crc = segment->crc;
-    entry.has_graph = segment->graph() != nullptr;
+    entry.kind = segment->kind();
     // Deaths up to the published number, which may be past applied_seq: an id has one living row
     // among the published ones, and so has one after opening. Later deaths are other numbers, so
     // this reads what no writer changes.

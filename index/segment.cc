@@ -89,7 +89,7 @@ std::uint64_t Segment::MemoryBytes() const {
   const std::int64_t blocks = (rows_ + block_rows_ - 1) / block_rows_;
   std::uint64_t bytes = static_cast<std::uint64_t>(blocks * block_rows_) * (padded_ * 2 + 16);
   bytes += newest_.size() * 48;  // a node and its bucket
-  if (graph_ != nullptr) bytes += graph_->MemoryBytes();
+  if (row_index_ != nullptr) bytes += row_index_->MemoryBytes();
   return bytes;
 }
 

@@ -4,7 +4,7 @@
 // Rows are only ever appended, and their bytes never change; a death is one atomic store. A reader
 // that knows how many rows were published and its own sequence number therefore sees a state that
 // does not change, without copying anything. A growing segment fills block after block; a sealed
-// one is a single block sorted by id, perhaps with a graph.
+// one is a single block sorted by id, perhaps with an index.
 #ifndef ESPY_INDEX_SEGMENT_H_
 #define ESPY_INDEX_SEGMENT_H_
 
@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "index/hnsw_graph.h"
+#include "index/row_index.h"
 
 namespace espy::index {
 
@@ -69,8 +69,14 @@ class Segment {
   }
   std::uint16_t* sealed_row(std::int64_t row) { return blocks_[0].half.get() + row * padded_; }
   HalfRows half_rows() const { return {blocks_[0].half.get(), rows_, padded_}; }
-  void set_graph(std::unique_ptr<HnswGraph> graph) { graph_ = std::move(graph); }
-  const HnswGraph* graph() const { return graph_.get(); }
+  void set_row_index(std::unique_ptr<RowIndex> index) { row_index_ = std::move(index); }
+  const RowIndex* row_index() const { return row_index_.get(); }  // null: searched exactly
+  IndexKind kind() const { return row_index_ == nullptr ? IndexKind::kFlat : row_index_->kind(); }
+  // Sealed: what a reader at `seq` may be shown.
+  RowFilter FilterAt(std::uint64_t seq, const AllowedIds& allowed) const {
+    return RowFilter(blocks_[0].ids.get(), dead_rows() == 0 ? nullptr : blocks_[0].died.get(), seq,
+                     allowed);
+  }
   std::uint64_t number = 0;        // in storage
   std::uint32_t chunks = 0;        // in storage
   std::uint64_t stored_bytes = 0;  // in storage
@@ -104,7 +110,7 @@ class Segment {
   std::int64_t rows_ = 0;
   std::atomic<std::int64_t> dead_{0};
   std::unordered_map<std::uint64_t, std::int64_t> newest_;  // growing: the last row of each id
-  std::unique_ptr<HnswGraph> graph_;
+  std::unique_ptr<RowIndex> row_index_;
 };
 
 }  // namespace espy::index

@@ -1,33 +1,40 @@
 #include "index/segment_format.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/status_macros.h"
+#include "index/hnsw_index.h"
 
 namespace espy::index {
 namespace {
 
-constexpr std::uint8_t kManifestVersion = 1;
+constexpr std::uint8_t kManifestVersion = 2;
 constexpr std::string_view kMagic = "ESPYSEG\n";
-constexpr std::uint32_t kSegmentVersion = 1;
+constexpr std::uint32_t kSegmentVersion = 2;
 constexpr std::uint64_t kMaxRows = std::numeric_limits<std::int32_t>::max();
 
-// magic, version, dimension, rows, m, entry, top layer, reserved
-struct Header {
-  char magic[8];
-  std::uint32_t version;
-  std::uint32_t dimension;
-  std::uint64_t rows;
+// What the header of version 1 says of its HNSW graph.
+struct Graph1 {
   std::int32_t m;  // 0: no graph
   std::int32_t entry;
   std::int32_t top_layer;
   std::uint32_t reserved;
 };
-static_assert(sizeof(Header) == 40);
+struct Header {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t dimension;
+  std::uint64_t rows;
+  std::uint32_t kind;
+  std::uint32_t reserved;
+  std::uint64_t index_bytes;
+};
+static_assert(sizeof(Header) == 40 && offsetof(Header, kind) == 24 && sizeof(Graph1) == 16);
 
 // Bytes cut into chunks as they come.
 class ChunkWriter {
@@ -117,26 +124,21 @@ class ChunkReader {
   std::uint32_t crc_ = 0;
 };
 
-Status ReadGraph(const Header& header, ChunkReader* reader, std::uint64_t bytes_left,
-                 Segment* segment) {
+// `graph1`: the segment has version 1, whose graph follows from its header.
+Result<std::unique_ptr<RowIndex>> ReadIndex(IndexKind kind, const Graph1* graph1,
+                                            const HalfRows& rows, std::uint64_t bytes,
+                                            ChunkReader* reader) {
+  const ByteSource source = [&](void* data, std::size_t size) -> Status {
+    if (size > bytes) return Status::Corruption("its index does not fit its length");
+    bytes -= size;
+    return reader->Read(data, size);
+  };
+  if (graph1 == nullptr) return ParseRowIndex(kind, rows, bytes, source);
   auto graph = std::make_unique<HnswGraph>();
-  graph->m = header.m;
-  graph->entry = header.entry;
-  graph->top_layer = header.top_layer;
-  if (header.m < 2 || header.m > 1024 || header.rows > bytes_left) {
-    return Status::Corruption("its graph does not fit its length");
-  }
-  graph->layers.resize(header.rows);
-  ESPY_RETURN_IF_ERROR(reader->Read(graph->layers.data(), header.rows));
-  graph->ComputeOffsets();
-  if (graph->offsets.back() * sizeof(std::int32_t) != bytes_left - header.rows) {
-    return Status::Corruption("its graph does not fit its length");
-  }
-  graph->links.resize(graph->offsets.back());
-  ESPY_RETURN_IF_ERROR(reader->Read(graph->links.data(), graph->links.size() * 4));
-  ESPY_RETURN_IF_ERROR(graph->Validate());
-  segment->set_graph(std::move(graph));
-  return Status::Ok();
+  graph->m = graph1->m;
+  graph->entry = graph1->entry;
+  graph->top_layer = graph1->top_layer;
+  return HnswIndex::ParseLinks(std::move(graph), rows, bytes, source);
 }
 
 }  // namespace
@@ -154,7 +156,7 @@ std::string EncodeManifest(const Manifest& manifest) {
     PutVarint(&out, entry.chunks);
     PutVarint(&out, entry.bytes);
     PutFixed(&out, entry.crc);
-    out.push_back(entry.has_graph ? 1 : 0);
+    out.push_back(static_cast<char>(entry.kind));
     PutVarint(&out, entry.dead.size());
     std::uint32_t next = 0;  // each dead row as its distance from the one before
     for (const std::uint32_t row : entry.dead) {
@@ -187,16 +189,16 @@ Result<Manifest> ParseManifest(std::string_view bytes) {
   for (std::uint64_t i = 0; i < segments; ++i) {
     ManifestEntry entry;
     std::uint64_t chunks = 0, dead = 0;
-    std::uint8_t has_graph = 0;
+    std::uint8_t kind = 0;  // version 1: whether there is an HNSW graph
     if (!GetVarint(&bytes, &entry.number) || !GetVarint(&bytes, &entry.rows) || entry.rows < 1 ||
         entry.rows > kMaxRows || !GetVarint(&bytes, &chunks) || chunks > UINT32_MAX ||
         !GetVarint(&bytes, &entry.bytes) || !GetFixed(&bytes, &entry.crc) ||
-        !GetFixed(&bytes, &has_graph) || has_graph > 1 || !GetVarint(&bytes, &dead) ||
+        !GetFixed(&bytes, &kind) || kind > (version == 1 ? 1 : 254) || !GetVarint(&bytes, &dead) ||
         dead > entry.rows || dead > bytes.size()) {
       return damaged;
     }
     entry.chunks = static_cast<std::uint32_t>(chunks);
-    entry.has_graph = has_graph == 1;
+    entry.kind = static_cast<IndexKind>(kind);
     entry.dead.reserve(dead);
     std::uint64_t next = 0;
     for (std::uint64_t j = 0; j < dead; ++j) {
@@ -213,26 +215,23 @@ Result<Manifest> ParseManifest(std::string_view bytes) {
 
 Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop) {
   ChunkWriter writer(segment, store, std::move(stop));
-  const HnswGraph* graph = segment->graph();
+  const RowIndex* index = segment->row_index();
   Header header{};
   std::memcpy(header.magic, kMagic.data(), kMagic.size());
   header.version = kSegmentVersion;
   header.dimension = static_cast<std::uint32_t>(segment->dimension());
   header.rows = static_cast<std::uint64_t>(segment->rows());
-  if (graph != nullptr) {
-    header.m = graph->m;
-    header.entry = graph->entry;
-    header.top_layer = graph->top_layer;
-  }
+  header.kind = static_cast<std::uint32_t>(segment->kind());
+  if (index != nullptr) header.index_bytes = index->EncodedBytes();
   ESPY_RETURN_IF_ERROR(writer.Write(&header, sizeof(header)));
   ESPY_RETURN_IF_ERROR(
       writer.Write(segment->sorted_ids().data(), segment->sorted_ids().size_bytes()));
   for (std::int64_t row = 0; row < segment->rows(); ++row) {
     ESPY_RETURN_IF_ERROR(writer.Write(segment->Row(row), segment->dimension() * 2));
   }
-  if (graph != nullptr) {
-    ESPY_RETURN_IF_ERROR(writer.Write(graph->layers.data(), graph->layers.size()));
-    ESPY_RETURN_IF_ERROR(writer.Write(graph->links.data(), graph->links.size() * 4));
+  if (index != nullptr) {
+    ESPY_RETURN_IF_ERROR(index->Encode(
+        [&](const void* data, std::size_t size) { return writer.Write(data, size); }));
   }
   return writer.Finish();
 }
@@ -245,17 +244,26 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
   if (std::memcmp(header.magic, kMagic.data(), kMagic.size()) != 0) {
     return Status::Corruption("it does not begin as a segment");
   }
-  if (header.version != kSegmentVersion) {
+  if (header.version != kSegmentVersion && header.version != 1) {
     return Status::Unsupported("it has version " + std::to_string(header.version) +
                                ", and this program knows " + std::to_string(kSegmentVersion));
   }
-  if (header.dimension != dimension || header.rows != entry.rows ||
-      (header.m != 0) != entry.has_graph) {
+  Graph1 graph1{};
+  IndexKind kind = static_cast<IndexKind>(header.kind);
+  if (header.version == 1) {
+    std::memcpy(&graph1, reinterpret_cast<const char*>(&header) + offsetof(Header, kind),
+                sizeof(graph1));
+    kind = graph1.m == 0 ? IndexKind::kFlat : IndexKind::kHnsw;
+  } else if (header.kind > 254 || header.reserved != 0) {
+    return Status::Corruption("its header does not parse");
+  }
+  if (header.dimension != dimension || header.rows != entry.rows || kind != entry.kind) {
     return Status::Corruption("its header differs from the manifest");
   }
   // rows is at most 2^31 and the dimension 2^16: no overflow.
   const std::uint64_t flat_bytes = sizeof(header) + entry.rows * (8 + 2 * header.dimension);
-  if (entry.bytes < flat_bytes || (header.m == 0 && entry.bytes != flat_bytes) ||
+  if (entry.bytes < flat_bytes || (kind == IndexKind::kFlat && entry.bytes != flat_bytes) ||
+      (header.version != 1 && header.index_bytes != entry.bytes - flat_bytes) ||
       entry.bytes > entry.chunks * std::uint64_t{kChunkBytes}) {
     return Status::Corruption("its rows do not fit its length");
   }
@@ -273,8 +281,11 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
       ESPY_RETURN_IF_ERROR(reader.Read(segment->sealed_row(row), dimension * 2));
     }
   }
-  if (header.m != 0) {
-    ESPY_RETURN_IF_ERROR(ReadGraph(header, &reader, entry.bytes - flat_bytes, segment.get()));
+  if (kind != IndexKind::kFlat) {
+    ESPY_ASSIGN_OR_RETURN(
+        auto index, ReadIndex(kind, header.version == 1 ? &graph1 : nullptr, segment->half_rows(),
+                              entry.bytes - flat_bytes, &reader));
+    segment->set_row_index(std::move(index));
   }
   ESPY_RETURN_IF_ERROR(reader.Finish());
   segment->number = entry.number;

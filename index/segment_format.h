@@ -26,7 +26,7 @@ struct ManifestEntry {
   std::uint32_t chunks = 0;
   std::uint64_t bytes = 0;
   std::uint32_t crc = 0;  // CRC-32C of all bytes
-  bool has_graph = false;
+  IndexKind kind = IndexKind::kFlat;
   std::vector<std::uint32_t> dead;  // rows that were dead when it was written, ascending
   friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
 };

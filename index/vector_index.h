@@ -28,10 +28,18 @@ struct Candidate {
 
 class DeviceSearch;  // device_search.h
 
+// How a sealed segment is searched. The numbers are stored.
+enum class IndexKind : std::uint8_t {
+  kFlat = 0,    // every row, exactly
+  kHnsw = 1,    // a graph over half-precision rows
+  kAuto = 255,  // by the number of rows; never stored
+};
+
 struct IndexOptions {
   std::int64_t dimension = 0;
+  IndexKind kind = IndexKind::kAuto;
   std::int64_t seal_rows = 20'000;  // the growing segment is sealed at this many rows
-  std::int64_t hnsw_rows = 20'000;  // a sealed segment of at least this many rows gets an HNSW
+  std::int64_t hnsw_rows = 20'000;  // kAuto: a sealed segment of at least this many rows gets a
                                     // graph, a smaller one is searched exactly
   int hnsw_m = 32;
   int hnsw_ef_construction = 200;

@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "index/dot.h"
 
 namespace espy::index {
 namespace {
 
-// A walk scores about this many rows for each row of its beam (degree 64, two thirds of a row's
-// links met before), and each costs about twice what a row read in sequence costs, because it is a
-// jump in memory. Measured; see bench/.
-constexpr std::int64_t kScoredPerBeamRow = 20;
-constexpr std::int64_t kJumpCost = 2;
+// What a row that is a jump in memory away costs beside one read in sequence. Measured; see bench/.
+constexpr double kJumpCost = 2;
 constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
 
 bool IsAllowed(const SearchParams& params, std::uint64_t id) {
@@ -46,6 +44,10 @@ void Intersect(std::span<const std::uint64_t> ids, std::span<const std::uint64_t
   }
 }
 
+std::int64_t Effort(const SearchParams& params) {
+  return std::max<std::int64_t>(params.ef_search, params.k);
+}
+
 }  // namespace
 
 SegmentView::PartPlan SegmentView::PlanPart(const ViewPart& part,
@@ -53,7 +55,8 @@ SegmentView::PartPlan SegmentView::PlanPart(const ViewPart& part,
   if (device_ != nullptr) {
     const std::int64_t allowed =
         params.allowed.has_value() ? static_cast<std::int64_t>(params.allowed->size()) : part.rows;
-    if (device_->Takes(part.rows, std::min(allowed, part.rows), params.k)) return {Way::kDevice, 0};
+    if (device_->Takes(part.rows, std::min(allowed, part.rows), params.k))
+      return {Way::kDevice, 1, 0};
   }
   return PlanOnCpu(part, params);
 }
@@ -66,9 +69,9 @@ SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
                            : std::numeric_limits<std::int64_t>::max();
   // Reading the allowed rows one by one beats reading all rows when they are clearly fewer.
   const bool few_allowed = segment.sealed() && allowed <= part.rows / 4;
-  const PartPlan exact{few_allowed ? Way::kAllowedRows : Way::kRows, 0};
-  if (segment.graph() == nullptr || params.exact) return exact;
-  // The share of rows that a walk may keep: it must meet ef / share rows to fill its beam.
+  const PartPlan exact{few_allowed ? Way::kAllowedRows : Way::kRows, 1, 0};
+  if (segment.row_index() == nullptr || params.exact) return exact;
+  // The share of rows that an index may return.
   const double share =
       std::min(1.0, params.allowed.has_value()
                         ? static_cast<double>(allowed) /
@@ -76,10 +79,8 @@ SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
                         : 1.0);
   const double exact_cost = few_allowed ? static_cast<double>(part.rows) * share * kJumpCost
                                         : static_cast<double>(part.rows);
-  const double ef = static_cast<double>(std::max<std::int64_t>(params.ef_search, params.k));
-  const double walk_cost = ef / std::max(share, 1e-9) * kScoredPerBeamRow * kJumpCost;
-  if (walk_cost >= exact_cost) return exact;
-  return {Way::kGraph, static_cast<std::int64_t>(exact_cost)};
+  if (segment.row_index()->ExpectedCost(Effort(params), share) >= exact_cost) return exact;
+  return {Way::kIndex, share, exact_cost};
 }
 
 std::vector<ViewPart> SegmentView::SearchDevice(const float* query, const SearchParams& params,
@@ -147,21 +148,22 @@ void SegmentView::SearchAllowedRows(const ViewPart& part, const float* query,
   });
 }
 
-bool SegmentView::SearchGraph(const ViewPart& part, const PartPlan& plan, const float* query,
+bool SegmentView::SearchIndex(const ViewPart& part, const PartPlan& plan, const float* query,
                               const SearchParams& params, TopK* top) const {
   const Segment& segment = *part.segment;
-  std::vector<HnswFound> found;
-  const bool trusted = WalkHnsw(
-      *segment.graph(), segment.half_rows(), query,
-      std::max<std::int64_t>(params.ef_search, params.k), plan.budget,
-      [&](std::int32_t row) {
-        return segment.AliveAt(row, seq_) && IsAllowed(params, segment.Id(row));
-      },
-      &found);
-  // Too few: either there are no more, which only reading them all tells, or the graph does not
+  RowQuery row_query;
+  row_query.vector = query;
+  row_query.k = params.k;
+  row_query.effort = Effort(params);
+  row_query.filter = segment.FilterAt(seq_, params.allowed);
+  row_query.share = plan.share;
+  row_query.max_cost = plan.max_cost;
+  thread_local std::vector<FoundRow> found;
+  const bool trusted = segment.row_index()->Search(segment.half_rows(), row_query, &found);
+  // Too few: either there are no more, which only reading them all tells, or the index does not
   // lead to them.
   if (!trusted || static_cast<std::int64_t>(found.size()) < params.k) return false;
-  for (const HnswFound& row : found) top->Add(row.score, segment.Id(row.row));
+  for (const FoundRow& row : found) top->Add(row.score, segment.Id(row.row));
   return true;
 }
 
@@ -185,7 +187,7 @@ Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
   TopK top(params.k, live_rows_);
   for (const ViewPart& part : SearchDevice(padded.data(), params, &top)) {
     const PartPlan plan = PlanOnCpu(part, params);
-    if (plan.way == Way::kGraph && SearchGraph(part, plan, padded.data(), params, &top)) continue;
+    if (plan.way == Way::kIndex && SearchIndex(part, plan, padded.data(), params, &top)) continue;
     SearchParams exact = params;
     exact.exact = true;
     if (PlanOnCpu(part, exact).way == Way::kAllowedRows) {
@@ -210,30 +212,36 @@ std::vector<std::uint64_t> SegmentView::LiveIds() const {
 }
 
 std::string SegmentView::Plan(const SearchParams& params) const {
-  std::int64_t graphs = 0, graph_rows = 0, exact = 0, exact_rows = 0, device_rows = 0;
+  struct Parts {
+    std::int64_t segments = 0, rows = 0;
+  };
+  std::map<std::string, Parts> by_index;  // by its name
+  Parts exact;
+  std::int64_t device_rows = 0;
   for (const ViewPart& part : parts_) {
     const Way way = PlanPart(part, params).way;
     if (way == Way::kDevice) {
       device_rows += part.rows;
       continue;
     }
-    const bool graph = way == Way::kGraph;
-    ++(graph ? graphs : exact);
-    (graph ? graph_rows : exact_rows) += part.rows;
+    Parts& parts = way == Way::kIndex ? by_index[part.segment->row_index()->Name()] : exact;
+    ++parts.segments;
+    parts.rows += part.rows;
   }
   std::string plan;
   if (device_rows > 0) {
     plan = "exact over " + std::to_string(device_rows) + " rows on " + device_->name();
   }
-  if (graphs > 0) {
-    plan += (plan.empty() ? "HNSW over " : "; HNSW over ") + std::to_string(graph_rows) +
-            " rows in " + std::to_string(graphs) + (graphs == 1 ? " segment" : " segments") +
-            ", ef " + std::to_string(std::max<std::int64_t>(params.ef_search, params.k));
+  const auto add = [&](const std::string& name, const Parts& parts) {
+    plan += (plan.empty() ? "" : "; ") + name + " over " + std::to_string(parts.rows) +
+            " rows in " + std::to_string(parts.segments) +
+            (parts.segments == 1 ? " segment" : " segments");
+  };
+  for (const auto& [name, parts] : by_index) {
+    add(name, parts);
+    plan += ", ef " + std::to_string(Effort(params));
   }
-  if (exact > 0 || (graphs == 0 && device_rows == 0)) {
-    plan += (plan.empty() ? "exact over " : "; exact over ") + std::to_string(exact_rows) +
-            " rows in " + std::to_string(exact) + (exact == 1 ? " segment" : " segments");
-  }
+  if (exact.segments > 0 || plan.empty()) add("exact", exact);
   if (params.allowed.has_value()) {
     plan += "; " + std::to_string(params.allowed->size()) + " ids allowed";
   }

@@ -38,13 +38,13 @@ class SegmentView final : public View {
   std::string Plan(const SearchParams& params) const override;
 
  private:
-  // How one part is searched: by its graph, exactly over all rows or over the allowed ones, or
+  // How one part is searched: by its index, exactly over all rows or over the allowed ones, or
   // exactly on the device.
-  enum class Way { kRows, kAllowedRows, kGraph, kDevice };
+  enum class Way { kRows, kAllowedRows, kIndex, kDevice };
   struct PartPlan {
     Way way = Way::kRows;
-    std::int64_t budget =
-        0;  // rows a graph walk may score before exact search would have been cheaper
+    double share = 1;     // of the rows that an index may return
+    double max_cost = 0;  // beyond which exact search would have been cheaper
   };
   PartPlan PlanPart(const ViewPart& part, const SearchParams& params) const;
 
@@ -57,8 +57,8 @@ class SegmentView final : public View {
                   TopK* top) const;
   void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
                          TopK* top) const;
-  // False when the walk gave up or found too few: the part is then searched exactly.
-  bool SearchGraph(const ViewPart& part, const PartPlan& plan, const float* query,
+  // False when the index gave up or found too few: the part is then searched exactly.
+  bool SearchIndex(const ViewPart& part, const PartPlan& plan, const float* query,
                    const SearchParams& params, TopK* top) const;
 
   const std::int64_t dimension_;

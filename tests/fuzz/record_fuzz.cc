@@ -37,7 +37,7 @@ void FuzzSegment(std::string_view bytes) {
   index::ManifestEntry entry;
   entry.number = 1;
   entry.rows = static_cast<std::uint8_t>(bytes[0]);
-  entry.has_graph = (bytes[1] & 1) != 0;
+  entry.kind = static_cast<index::IndexKind>(bytes[1]);
   const std::int64_t dimension = 1 + static_cast<std::uint8_t>(bytes[2]) % 40;
   const std::size_t chunk_bytes = 1 + static_cast<std::uint8_t>(bytes[3]);
   bytes.remove_prefix(4);
@@ -49,13 +49,19 @@ void FuzzSegment(std::string_view bytes) {
       index::ReadSegment(entry, dimension, [&](std::uint32_t chunk) -> Result<std::string> {
         return std::string(bytes.substr(chunk * chunk_bytes, chunk_bytes));
       });
-  if (!segment.ok() || (*segment)->graph() == nullptr) return;
-  // A graph that was taken can be walked.
+  if (!segment.ok() || (*segment)->row_index() == nullptr) return;
+  // An index that was taken can be searched.
   std::vector<float> query(static_cast<std::size_t>((*segment)->padded()), 0.5f);
-  std::vector<index::HnswFound> found;
-  index::WalkHnsw(
-      *(*segment)->graph(), (*segment)->half_rows(), query.data(), 8, 1 << 20,
-      [](std::int32_t) { return true; }, &found);
+  index::RowQuery row_query;
+  row_query.vector = query.data();
+  row_query.k = row_query.effort = 8;
+  row_query.filter = (*segment)->FilterAt(1, std::nullopt);
+  row_query.max_cost = 1 << 20;
+  std::vector<index::FoundRow> found;
+  (*segment)->row_index()->Search((*segment)->half_rows(), row_query, &found);
+  for (const index::FoundRow& row : found) {
+    Require(row.row >= 0 && row.row < (*segment)->rows());
+  }
 }
 
 }  // namespace

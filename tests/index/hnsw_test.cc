@@ -55,7 +55,7 @@ class HnswTest : public ::testing::Test {
     int hits = 0, wanted = 0;
     for (int q = 0; q < 50; ++q) {
       const std::vector<float> query = queries.Next();
-      std::vector<HnswFound> found;
+      std::vector<FoundRow> found;
       EXPECT_TRUE(WalkHnsw(*graph_, Rows(), query.data(), ef, kUnlimited, accept, &found));
       std::sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.score > b.score; });
       std::set<std::int32_t> top;
@@ -90,7 +90,7 @@ TEST_F(HnswTest, WalksFindTheBestRowsWithAndWithoutAFilter) {
 
 TEST_F(HnswTest, AFilterThatNothingPassesEndsTheWalk) {
   const std::vector<float> query = ClusteredData(13, kDimension, 50).Next();
-  std::vector<HnswFound> found;
+  std::vector<FoundRow> found;
   EXPECT_TRUE(WalkHnsw(
       *graph_, Rows(), query.data(), 10, kUnlimited, [](std::int32_t) { return false; }, &found));
   EXPECT_TRUE(found.empty());
@@ -98,7 +98,7 @@ TEST_F(HnswTest, AFilterThatNothingPassesEndsTheWalk) {
 
 TEST_F(HnswTest, AWalkStopsAtItsBudget) {
   const std::vector<float> query = ClusteredData(13, kDimension, 50).Next();
-  std::vector<HnswFound> found;
+  std::vector<FoundRow> found;
   std::int64_t asked = 0;
   EXPECT_FALSE(WalkHnsw(
       *graph_, Rows(), query.data(), 200, 300, [&](std::int32_t) { return ++asked > 0; }, &found));
@@ -123,7 +123,7 @@ TEST_F(HnswTest, WalksFindAsMuchAsFaissDoesInItsOwnGraph) {
     float scores[10];
     std::int64_t labels[10];
     peer.search(1, query.data(), 10, scores, labels);
-    std::vector<HnswFound> found;
+    std::vector<FoundRow> found;
     ASSERT_TRUE(WalkHnsw(
         *graph_, Rows(), query.data(), 32, kUnlimited, [](std::int32_t) { return true; }, &found));
     std::sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.score > b.score; });

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crc32c.h"
+#include "index/hnsw_graph.h"
 #include "index/segment_format.h"
 #include "index/vector_index.h"
 #include "tests/index/memory_store.h"
@@ -198,8 +199,8 @@ TEST(Manifest, ComesBackAsItWasAndEveryCutIsRefused) {
   manifest.applied_seq = 1ULL << 40;
   manifest.next_segment = 9;
   manifest.faiss_version = FaissVersion();
-  manifest.segments.push_back({3, 1000, 2, 99999, 0xabcdef, true, {0, 1, 2, 500, 999}});
-  manifest.segments.push_back({8, 1, 1, 1000, 1, false, {}});
+  manifest.segments.push_back({3, 1000, 2, 99999, 0xabcdef, IndexKind::kHnsw, {0, 1, 2, 500, 999}});
+  manifest.segments.push_back({8, 1, 1, 1000, 1, IndexKind::kFlat, {}});
   const std::string bytes = EncodeManifest(manifest);
   const auto parsed = ParseManifest(bytes);
   ESPY_ASSERT_OK(parsed);
@@ -214,7 +215,7 @@ TEST(Manifest, RandomBytesDoNoHarm) {
   for (int i = 0; i < 50'000; ++i) {
     std::string bytes(1 + random() % 40, '\0');
     for (char& c : bytes) c = static_cast<char>(random() % 3 == 0 ? random() : random() % 8);
-    bytes[0] = 1;
+    bytes[0] = static_cast<char>(1 + random() % 2);
     (void)ParseManifest(bytes);
   }
 }

@@ -1,0 +1,30 @@
+#include "index/row_index.h"
+
+#include "base/thread_pool.h"
+#include "index/hnsw_index.h"
+
+namespace espy::index {
+
+Result<std::unique_ptr<RowIndex>> BuildRowIndex(const HalfRows& rows, const IndexOptions& options,
+                                                std::stop_token stop) {
+  const bool flat = options.kind == IndexKind::kFlat ||
+                    (options.kind == IndexKind::kAuto && rows.n < options.hnsw_rows);
+  if (flat) return std::unique_ptr<RowIndex>();
+  return HnswIndex::Build(rows,
+                          {options.hnsw_m, options.hnsw_ef_construction,
+                           options.threads > 0 ? options.threads : CoreCount()},
+                          std::move(stop));
+}
+
+Result<std::unique_ptr<RowIndex>> ParseRowIndex(IndexKind kind, const HalfRows& rows,
+                                                std::uint64_t bytes, const ByteSource& source) {
+  switch (kind) {
+    case IndexKind::kHnsw:
+      return HnswIndex::Parse(rows, bytes, source);
+    default:
+      return Status::Unsupported("its index is of kind " + std::to_string(static_cast<int>(kind)) +
+                                 ", which this program does not know");
+  }
+}
+
+}  // namespace espy::index

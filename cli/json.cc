@@ -27,6 +27,23 @@ std::chrono::year_month_day DateOf(const Record& record) {
   return std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(since_1970));
 }
 
+// Dates as text, the other types as JSON has them.
+Json FieldsToJson(const Record& record) {
+  Json out = Json::object();
+  for (const auto& [name, value] : record.fields) {
+    std::visit(
+        [&, &key = name](const auto& held) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(held)>, Date>) {
+            out[key] = FormatFieldValue(held);
+          } else {
+            out[key] = held;
+          }
+        },
+        value);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string ToLine(const Json& json) {
@@ -88,6 +105,7 @@ Json RecordToJson(const Record& record) {
   out["tags"] = record.tags;
   out["pixels_from"] = PixelSourceName(record.pixels_from);
   out["caption"] = record.caption;
+  out["fields"] = FieldsToJson(record);
   return out;
 }
 

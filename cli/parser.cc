@@ -64,6 +64,7 @@ std::unique_ptr<CLI::App> BuildParser(Session* session) {
   AddGet(program.get(), session);
   AddTag(program.get(), session);
   AddTags(program.get(), session);
+  AddSet(program.get(), session);
   AddForget(program.get(), session);
   AddInfo(program.get(), session);
   AddFailures(program.get(), session);

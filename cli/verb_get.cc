@@ -33,6 +33,9 @@ void PrintRecord(Session* session, const Record& record) {
   for (const std::string& tag : record.tags) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
   add("caption", record.caption);
+  for (const auto& [name, value] : record.fields) {
+    table.Add({"field." + name, EscapeForTerminal(FormatFieldValue(value))});
+  }
   add("content", FormatContentHash(record.content_hash));
   session->out.Write(table.Format());
 }

@@ -17,6 +17,7 @@ void AddDuplicates(CLI::App* program, Session* session);
 void AddGet(CLI::App* program, Session* session);
 void AddForget(CLI::App* program, Session* session);
 void AddTag(CLI::App* program, Session* session);
+void AddSet(CLI::App* program, Session* session);
 void AddTags(CLI::App* program, Session* session);
 void AddInfo(CLI::App* program, Session* session);
 void AddFailures(CLI::App* program, Session* session);

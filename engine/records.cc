@@ -3,8 +3,8 @@
 #include <map>
 
 #include "base/status_macros.h"
+#include "engine/filter.h"
 #include "engine/library_impl.h"
-#include "engine/where/where.h"
 
 namespace espy {
 
@@ -33,7 +33,7 @@ Result<Record> Library::Find(const std::string& path_or_id) {
 Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_t limit) {
   std::unique_ptr<const where::Filter> filter;
   if (!where.empty()) {
-    ESPY_ASSIGN_OR_RETURN(filter, where::Parse(where));
+    ESPY_ASSIGN_OR_RETURN(filter, ParseFilter(impl_->store.get(), where));
   }
   std::vector<Record> records;
   ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(

@@ -85,6 +85,14 @@ inline bool ParseChunkKey(std::string_view key, SpaceNumber* space, std::uint64_
 inline constexpr std::string_view kLastSeqKey = "last_seq";
 inline constexpr std::string_view kCurrentSpaceKey = "current_space";
 inline constexpr std::string_view kSpacePrefix = "space/";
+inline constexpr std::string_view kUserFieldPrefix = "field/";
+
+inline std::string UserFieldKey(UserFieldType type, std::string_view name) {
+  std::string key(kUserFieldPrefix);
+  key += static_cast<char>(type);
+  key += name;
+  return key;
+}
 
 inline std::string SpaceKey(SpaceNumber space) {
   std::string key(kSpacePrefix);

@@ -207,6 +207,21 @@ Result<Store::Counts> RocksStore::Count(const Snapshot* snapshot) {
   return counts;
 }
 
+Result<std::vector<UserFieldRow>> RocksStore::UserFields() {
+  std::vector<UserFieldRow> fields;
+  ESPY_RETURN_IF_ERROR(
+      Scan(kMeta, kUserFieldPrefix, kUserFieldPrefix, nullptr,
+           [&](std::string_view key, std::string_view) -> Result<bool> {
+             key.remove_prefix(kUserFieldPrefix.size());
+             if (key.size() < 2 || key[0] < 0 || key[0] > static_cast<char>(UserFieldType::kText)) {
+               return true;  // of a later program
+             }
+             fields.push_back({std::string(key.substr(1)), static_cast<UserFieldType>(key[0])});
+             return true;
+           }));
+  return fields;
+}
+
 Result<std::vector<SpaceRow>> RocksStore::Spaces() {
   std::vector<SpaceRow> spaces;
   ESPY_RETURN_IF_ERROR(Scan(

@@ -80,6 +80,7 @@ class RocksStore final : public Store {
 
   Result<Counts> Count(const Snapshot* snapshot) override;
 
+  Result<std::vector<UserFieldRow>> UserFields() override;
   Result<std::vector<SpaceRow>> Spaces() override;
   Result<SpaceRow> AddSpace(const SpaceRow& row) override;
   Result<SpaceNumber> CurrentSpace() override;

@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "base/status_macros.h"
 #include "storage/fields.h"
+#include "storage/user_fields.h"
 
 namespace espy::storage {
 namespace {
@@ -85,6 +86,9 @@ std::string EncodeRecord(const Record& record) {
   for (const std::string& tag : record.tags) PutBytesField(&out, 13, tag);
   if (!record.caption.empty()) PutBytesField(&out, 14, record.caption);
   PutNumberField(&out, 15, static_cast<std::uint64_t>(record.pixels_from));
+  for (const auto& [name, value] : record.fields) {
+    PutBytesField(&out, 16, EncodeUserField(name, value));
+  }
   return out;
 }
 
@@ -148,6 +152,8 @@ Result<Record> ParseRecord(ItemId id, std::string_view value) {
     } else if (field.IsNumber(15) &&
                field.value <= static_cast<std::uint64_t>(PixelSource::kThumbnail)) {
       record.pixels_from = static_cast<PixelSource>(field.value);
+    } else if (field.IsBytes(16) && !ParseUserField(bytes, &record.fields)) {
+      return Damaged("user field is damaged");
     }
   }
   if (!has_hash) return Damaged("content hash is missing");

@@ -69,6 +69,13 @@ struct LogEntry {
   SpaceNumber space = 0;  // for kPutVector
 };
 
+// A name that items hold, or held, values under, with the type of those values.
+struct UserFieldRow {
+  std::string name;
+  UserFieldType type = UserFieldType::kText;
+  friend bool operator==(const UserFieldRow&, const UserFieldRow&) = default;
+};
+
 class Snapshot;  // a point in the store's history; shared, released by the last holder
 
 // Changes that become visible together. Build it in one thread, then hand it to Store::Commit.
@@ -82,6 +89,7 @@ class Transaction {
   // The record whole (new or changed), and its content hash keyed to it. record.seq is set by the
   // commit. Each path in record.paths needs its row from PutPath, and each that the item no longer
   // has DeletePath, in the same transaction.
+  // The names and types of its user fields are noted beside it: Store::UserFields.
   void PutItem(const Record& record);
   void PutPath(std::string_view path, const PathRow& row);
   void DeletePath(std::string_view path);
@@ -90,6 +98,8 @@ class Transaction {
   void PutThumbnail(ItemId item, std::string_view jpeg);
   // Record, hash, paths, thumbnail and the vectors in `spaces`.
   void Forget(const Record& record, std::span<const SpaceNumber> spaces);
+  // Of a name that no item holds a value of this type under any more.
+  void DropUserField(const UserFieldRow& row);
   void PutFailure(std::string_view path, const FailureRow& row);
   void DeleteFailure(std::string_view path);
 
@@ -166,6 +176,9 @@ class Store {
                          const Snapshot* snapshot = nullptr) = 0;
   virtual Status ScanFailures(
       const std::function<bool(std::string_view, const FailureRow&)>& row) = 0;
+
+  // By type, then name. A name stands there twice when items that came from elsewhere disagree.
+  virtual Result<std::vector<UserFieldRow>> UserFields() = 0;
 
   struct Counts {
     std::uint64_t items = 0, paths = 0, failures = 0, picture_bytes = 0;

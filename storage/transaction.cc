@@ -27,6 +27,15 @@ void Transaction::PutItem(const Record& record) {
   state_->log.push_back({0, ChangeKind::kPutItem, record.id, 0});
   state_->Put(kItems, Key64(record.id), EncodeRecord(record), state_->log.size());
   state_->Put(kHashes, HashKey(record.content_hash), EncodeItemRef(record.id));
+  for (const auto& [name, value] : record.fields) {
+    std::string key = UserFieldKey(TypeOf(value), name);
+    if (state_->user_fields.insert(key).second) state_->Put(kMeta, std::move(key), EncodeNumber(1));
+  }
+}
+
+void Transaction::DropUserField(const UserFieldRow& row) {
+  state_->user_fields.erase(UserFieldKey(row.type, row.name));
+  state_->Remove(kMeta, UserFieldKey(row.type, row.name));
 }
 
 void Transaction::PutPath(std::string_view path, const PathRow& row) {

@@ -2,6 +2,7 @@
 #ifndef ESPY_STORAGE_TRANSACTION_H_
 #define ESPY_STORAGE_TRANSACTION_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Transaction::State {
   };
   std::vector<Row> rows;  // in order: a later one wins over an earlier one of the same key
   std::vector<LogEntry> log;
+  std::set<std::string> user_fields;  // keys that rows already holds
   std::size_t bytes = 0;
 
   void Put(Family family, std::string key, std::string value, std::size_t numbered_by = 0);

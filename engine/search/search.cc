@@ -1,8 +1,8 @@
 // search: the stages in their order.
 #include "base/status_macros.h"
+#include "engine/filter.h"
 #include "engine/library_impl.h"
 #include "engine/search/stages.h"
-#include "engine/where/where.h"
 
 namespace espy {
 namespace {
@@ -18,8 +18,7 @@ Status CheckOptions(const SearchOptions& options) {
     return Status::InvalidArgument("-k: " + std::to_string(options.k) +
                                    " is out of range; give 1 to 1000000");
   }
-  // Before anything is opened or encoded: a mistyped filter is told at once.
-  return options.where.empty() ? Status::Ok() : where::Parse(options.where).status();
+  return Status::Ok();
 }
 
 }  // namespace
@@ -27,6 +26,10 @@ Status CheckOptions(const SearchOptions& options) {
 Result<SearchResult> Library::Search(const Query& query, const SearchOptions& options) {
   ESPY_RETURN_IF_ERROR(search::CheckQuery(query));
   ESPY_RETURN_IF_ERROR(CheckOptions(options));
+  // Before anything is encoded: a mistyped filter is told at once.
+  if (!options.where.empty()) {
+    ESPY_RETURN_IF_ERROR(ParseFilter(impl_->store.get(), options.where).status());
+  }
   SearchResult result;
   const std::int64_t start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const auto state, impl_->SearchState());

@@ -1,15 +1,10 @@
 #include "engine/where/fields.h"
 
-#include <charconv>
 #include <chrono>
 
 namespace espy::where {
 namespace {
 
-using std::chrono::day;
-using std::chrono::month;
-using std::chrono::sys_days;
-using std::chrono::year;
 using std::chrono::year_month_day;
 
 year_month_day DateOf(const Record& r) {
@@ -76,16 +71,6 @@ constexpr Field kFields[] = {
     {"year", FieldType::kNumber, [](const Record& r) { return Number(int(DateOf(r).year())); }},
 };
 
-bool ParseDigits(std::string_view text, std::size_t digits, int* value) {
-  if (text.size() != digits) return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
-  return error == std::errc() && end == text.data() + text.size() && *value >= 0;
-}
-
-double Seconds(year_month_day date) {
-  return static_cast<double>(std::chrono::seconds(sys_days(date).time_since_epoch()).count());
-}
-
 }  // namespace
 
 const Field* FindField(std::string_view name) {
@@ -102,28 +87,11 @@ std::string FieldNames() {
   for (const Field& field : kFields) {
     if (!names.empty()) names += ", ";
     names += field.name;
+    if (field.name == "pixels_from") names += ", place";  // which is no comparison of one value
   }
   return names;
 }
 
-std::optional<TimeRange> ParseDate(std::string_view text) {
-  int y = 0, m = 1, d = 1;
-  if (!ParseDigits(text.substr(0, 4), 4, &y)) return std::nullopt;
-  if (text.size() == 4) return TimeRange{Seconds(year(y) / 1 / 1), Seconds(year(y + 1) / 1 / 1)};
-  if (text.size() < 7 || text[4] != '-' || !ParseDigits(text.substr(5, 2), 2, &m)) {
-    return std::nullopt;
-  }
-  const year_month_day first = year(y) / month(static_cast<unsigned>(m)) / 1;
-  if (!first.ok()) return std::nullopt;
-  if (text.size() == 7) {
-    return TimeRange{Seconds(first), Seconds(first + std::chrono::months(1))};
-  }
-  if (text.size() != 10 || text[7] != '-' || !ParseDigits(text.substr(8, 2), 2, &d)) {
-    return std::nullopt;
-  }
-  const year_month_day date = first.year() / first.month() / day(static_cast<unsigned>(d));
-  if (!date.ok()) return std::nullopt;
-  return TimeRange{Seconds(date), Seconds(date) + 86400.0};
-}
+std::span<const Field> AllFields() { return kFields; }
 
 }  // namespace espy::where

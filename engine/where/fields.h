@@ -3,6 +3,7 @@
 #define ESPY_ENGINE_WHERE_FIELDS_H_
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,14 +25,8 @@ struct Field {
 };
 
 const Field* FindField(std::string_view name);
-std::string FieldNames();  // "added, bytes, camera, ..." for messages
-
-// Seconds since 1970 at the start of the day, month or year that text names ("2020", "2020-05",
-// "2020-05-17"), and of the one after it; nothing when it is no date.
-struct TimeRange {
-  double begin = 0, end = 0;
-};
-std::optional<TimeRange> ParseDate(std::string_view text);
+std::string FieldNames();  // "added, bytes, camera, ..." for messages; with the place
+std::span<const Field> AllFields();
 
 }  // namespace espy::where
 

@@ -1,128 +1,40 @@
 #include "engine/where/where.h"
 
-#include <charconv>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
 #include "engine/where/fields.h"
-#include "engine/where/glob.h"
+#include "engine/where/literal.h"
 
 namespace espy::where {
 namespace {
 
 constexpr std::size_t kMaxBytes = 64 << 10;
 constexpr int kMaxDepth = 200;
+constexpr std::string_view kUserPrefix = "field.";
 
-enum class Op { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kLike, kNotLike };
+using Node = std::unique_ptr<const Filter>;
 
-bool Negative(Op op) { return op == Op::kNotEqual || op == Op::kNotLike; }
+Node MakeTest(Test test) {
+  auto node = std::make_unique<Filter>();
+  node->test = std::move(test);
+  return node;
+}
 
-class And final : public Filter {
- public:
-  explicit And(std::vector<std::unique_ptr<const Filter>> parts) : parts_(std::move(parts)) {}
-  bool Matches(const Record& record) const override {
-    for (const auto& part : parts_) {
-      if (!part->Matches(record)) return false;
-    }
-    return true;
-  }
+Node MakeNode(Filter::Kind kind, std::vector<Node> parts) {
+  auto node = std::make_unique<Filter>();
+  node->kind = kind;
+  node->parts = std::move(parts);
+  return node;
+}
 
- private:
-  std::vector<std::unique_ptr<const Filter>> parts_;
-};
-
-class Or final : public Filter {
- public:
-  explicit Or(std::vector<std::unique_ptr<const Filter>> parts) : parts_(std::move(parts)) {}
-  bool Matches(const Record& record) const override {
-    for (const auto& part : parts_) {
-      if (part->Matches(record)) return true;
-    }
-    return false;
-  }
-
- private:
-  std::vector<std::unique_ptr<const Filter>> parts_;
-};
-
-class Not final : public Filter {
- public:
-  explicit Not(std::unique_ptr<const Filter> part) : part_(std::move(part)) {}
-  bool Matches(const Record& record) const override { return !part_->Matches(record); }
-
- private:
-  std::unique_ptr<const Filter> part_;
-};
-
-// A number, or a time, against a range [begin, end): a plain number is its own range of one point.
-class NumberTest final : public Filter {
- public:
-  NumberTest(const Field* field, Op op, double begin, double end)
-      : field_(field), op_(op), begin_(begin), end_(end) {}
-  bool Matches(const Record& record) const override {
-    const std::optional<double> value = field_->number(record);
-    if (!value) return Negative(op_);
-    const bool inside = begin_ == end_ ? *value == begin_ : *value >= begin_ && *value < end_;
-    switch (op_) {
-      case Op::kEqual:
-        return inside;
-      case Op::kNotEqual:
-        return !inside;
-      case Op::kLess:
-        return *value < begin_;
-      case Op::kLessEqual:
-        return *value < begin_ || inside;
-      case Op::kGreater:
-        return !inside && *value > begin_;
-      case Op::kGreaterEqual:
-        return *value >= begin_;
-      default:
-        return false;
-    }
-  }
-
- private:
-  const Field* field_;
-  Op op_;
-  double begin_, end_;
-};
-
-class TextTest final : public Filter {
- public:
-  TextTest(const Field* field, Op op, std::string value)
-      : field_(field), op_(op), value_(std::move(value)) {}
-  bool Matches(const Record& record) const override {
-    bool any = false;
-    for (const std::string& text : field_->text(record)) any |= Test(text);
-    return Negative(op_) ? !any : any;
-  }
-
- private:
-  bool Test(const std::string& text) const {  // of the positive form
-    switch (op_) {
-      case Op::kEqual:
-      case Op::kNotEqual:
-        return text == value_;
-      case Op::kLess:
-        return text < value_;
-      case Op::kLessEqual:
-        return text <= value_;
-      case Op::kGreater:
-        return text > value_;
-      case Op::kGreaterEqual:
-        return text >= value_;
-      case Op::kLike:
-      case Op::kNotLike:
-        return GlobMatches(value_, text, /*ignore_case=*/true);
-    }
-    return false;
-  }
-  const Field* field_;
-  Op op_;
-  std::string value_;
-};
+// An interval against which a boolean, as 0 or 1, is compared.
+Interval BooleanInterval(Op op, bool value) {
+  const double x = value ? 1 : 0;
+  return IntervalOf(op, x, x);
+}
 
 struct Token {
   enum class Kind { kWord, kString, kOp, kOpen, kClose, kEnd };
@@ -134,11 +46,12 @@ struct Token {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  Parser(std::string_view text, const UserFields* user_fields)
+      : text_(text), user_fields_(user_fields) {}
 
-  Result<std::unique_ptr<const Filter>> Parse() {
+  Result<Node> Parse() {
     ESPY_RETURN_IF_ERROR(Next());
-    ESPY_ASSIGN_OR_RETURN(auto filter, ParseOr(0));
+    ESPY_ASSIGN_OR_RETURN(Node filter, ParseOr(0));
     if (token_.kind != Token::Kind::kEnd) return Wrong("expected `and`, `or` or the end");
     return filter;
   }
@@ -152,36 +65,38 @@ class Parser {
                                    "; an example: year >= 2020 and tag = \"beach\"");
   }
 
-  Result<std::unique_ptr<const Filter>> ParseOr(int depth) {
-    return ParseChain<Or>("or", depth, [this](int d) {
-      return ParseChain<And>("and", d, [this](int e) { return ParseUnary(e); });
+  Result<Node> ParseOr(int depth) {
+    return ParseChain(Filter::Kind::kOr, "or", depth, [this](int d) {
+      return ParseChain(Filter::Kind::kAnd, "and", d, [this](int e) { return ParseUnary(e); });
     });
   }
 
-  template <class Node, class Next>
-  Result<std::unique_ptr<const Filter>> ParseChain(std::string_view word, int depth, Next next) {
-    std::vector<std::unique_ptr<const Filter>> parts;
+  template <class Below>
+  Result<Node> ParseChain(Filter::Kind kind, std::string_view word, int depth, Below below) {
+    std::vector<Node> parts;
     for (;;) {
-      ESPY_ASSIGN_OR_RETURN(auto part, next(depth));
+      ESPY_ASSIGN_OR_RETURN(Node part, below(depth));
       parts.push_back(std::move(part));
       if (!IsWord(word)) break;
-      ESPY_RETURN_IF_ERROR(this->Next());
+      ESPY_RETURN_IF_ERROR(Next());
     }
     if (parts.size() == 1) return std::move(parts.front());
-    return std::unique_ptr<const Filter>(std::make_unique<Node>(std::move(parts)));
+    return MakeNode(kind, std::move(parts));
   }
 
-  Result<std::unique_ptr<const Filter>> ParseUnary(int depth) {
+  Result<Node> ParseUnary(int depth) {
     if (depth > kMaxDepth)
       return Status::InvalidArgument("--where: nested too deeply; simplify it");
     if (IsWord("not")) {
       ESPY_RETURN_IF_ERROR(Next());
-      ESPY_ASSIGN_OR_RETURN(auto part, ParseUnary(depth + 1));
-      return std::unique_ptr<const Filter>(std::make_unique<Not>(std::move(part)));
+      ESPY_ASSIGN_OR_RETURN(Node part, ParseUnary(depth + 1));
+      std::vector<Node> parts;
+      parts.push_back(std::move(part));
+      return MakeNode(Filter::Kind::kNot, std::move(parts));
     }
     if (token_.kind == Token::Kind::kOpen) {
       ESPY_RETURN_IF_ERROR(Next());
-      ESPY_ASSIGN_OR_RETURN(auto inside, ParseOr(depth + 1));
+      ESPY_ASSIGN_OR_RETURN(Node inside, ParseOr(depth + 1));
       if (token_.kind != Token::Kind::kClose) return Wrong("expected `)`");
       ESPY_RETURN_IF_ERROR(Next());
       return inside;
@@ -189,80 +104,190 @@ class Parser {
     return ParseTest();
   }
 
-  Result<std::unique_ptr<const Filter>> ParseTest() {
+  Result<Node> ParseTest() {
     if (token_.kind != Token::Kind::kWord) return Wrong("expected a field");
-    const Field* field = FindField(token_.text);
-    if (field == nullptr) {
-      return Status::InvalidArgument("--where: there is no field `" + token_.text +
-                                     "`; the fields are " + FieldNames());
+    const Token name = token_;
+    ESPY_RETURN_IF_ERROR(Next());
+    // "has" is a field's own name when an operator follows it.
+    const bool has =
+        IsSame(name.text, "has") && token_.kind == Token::Kind::kWord && !IsWord("contains");
+    if (has) {
+      const Token wanted = token_;
+      ESPY_RETURN_IF_ERROR(Next());
+      Test test;
+      test.op = Op::kHas;
+      if (wanted.text != "place") ESPY_RETURN_IF_ERROR(SetField(wanted.text, &test));
+      return MakeTest(std::move(test));
+    }
+    if (name.text == "place" && (IsWord("near") || IsWord("within"))) return ParsePlace();
+    Test test;
+    ESPY_RETURN_IF_ERROR(SetField(name.text, &test));
+    if (IsWord("contains")) {
+      test.op = Op::kContains;
+    } else if (token_.kind == Token::Kind::kOp) {
+      test.op = token_.op;
+    } else {
+      return Wrong("expected one of = != < <= > >= ~ !~ contains after `" + name.text + "`");
     }
     ESPY_RETURN_IF_ERROR(Next());
-    if (token_.kind != Token::Kind::kOp) {
-      return Wrong("expected one of = != < <= > >= ~ !~ after `" + std::string(field->name) + "`");
-    }
-    const Op op = token_.op;
-    ESPY_RETURN_IF_ERROR(Next());
-    if (token_.kind != Token::Kind::kWord && token_.kind != Token::Kind::kString) {
-      return Wrong("expected a value for `" + std::string(field->name) + "`");
-    }
-    const std::string value = token_.text;
-    ESPY_RETURN_IF_ERROR(Next());
-    if (field->type == FieldType::kText) {
-      return std::unique_ptr<const Filter>(std::make_unique<TextTest>(field, op, value));
-    }
-    if (op == Op::kLike || op == Op::kNotLike) {
-      return Status::InvalidArgument("--where: `" + std::string(field->name) +
-                                     "` is a number, which ~ cannot match; use = < or >");
-    }
-    return ParseNumberTest(field, op, value);
+    ESPY_ASSIGN_OR_RETURN(test.text, TakeValue(name.text));
+    ESPY_RETURN_IF_ERROR(SetValue(name.text, &test));
+    return MakeTest(std::move(test));
   }
 
-  static Result<std::unique_ptr<const Filter>> ParseNumberTest(const Field* field, Op op,
-                                                               const std::string& value) {
-    if (field->type == FieldType::kTime) {
-      if (const auto range = ParseDate(value)) {
-        return std::unique_ptr<const Filter>(
-            std::make_unique<NumberTest>(field, op, range->begin, range->end));
-      }
+  Result<std::string> TakeValue(const std::string& what) {
+    if (token_.kind != Token::Kind::kWord && token_.kind != Token::Kind::kString) {
+      return Wrong("expected a value for `" + what + "`");
     }
-    double number = 0;
-    const char* end = value.data() + value.size();
-    auto [rest, error] = std::from_chars(value.data(), end, number);
-    double unit = 1;
-    if (error == std::errc() && rest + 1 == end) {
-      switch (*rest) {
-        case 'k':
-        case 'K':
-          unit = 1e3;
-          ++rest;
-          break;
-        case 'M':
-          unit = 1e6;
-          ++rest;
-          break;
-        case 'G':
-          unit = 1e9;
-          ++rest;
-          break;
-        default:
-          break;
-      }
-    }
-    if (error != std::errc() || rest != end) {
-      const bool time = field->type == FieldType::kTime;
+    std::string value = token_.text;
+    ESPY_RETURN_IF_ERROR(Next());
+    return value;
+  }
+
+  Status SetField(const std::string& name, Test* test) const {
+    const bool prefixed = name.starts_with(kUserPrefix);
+    if (!prefixed) test->field = FindField(name);
+    if (test->field != nullptr) return Status::Ok();
+    if (name == "place") {
       return Status::InvalidArgument(
-          "--where: `" + std::string(field->name) + (time ? "` is a time" : "` is a number") +
-          ", not `" + value + "`; give " +
-          (time ? "2020, 2020-05, 2020-05-17 or seconds since 1970" : "one, as in width > 1000"));
+          "--where: `place` is compared by `place near LAT,LON KM`, `place within "
+          "SOUTH,WEST,NORTH,EAST` or `has place`");
     }
-    return std::unique_ptr<const Filter>(
-        std::make_unique<NumberTest>(field, op, number * unit, number * unit));
+    const std::string own = prefixed ? name.substr(kUserPrefix.size()) : name;
+    const bool known =
+        user_fields_ == nullptr ? prefixed && !own.empty() : user_fields_->contains(own);
+    if (known) {
+      test->user_field = own;
+      return Status::Ok();
+    }
+    std::string names;
+    if (user_fields_ != nullptr) {
+      for (const auto& [user_field, type] : *user_fields_) {
+        names += (names.empty() ? "; your own are " : ", ") + user_field;
+      }
+    }
+    return Status::InvalidArgument("--where: there is no field `" + name + "`; the fields are " +
+                                   FieldNames() + names);
+  }
+
+  // Reads the value as the field's type wants it.
+  Status SetValue(const std::string& name, Test* test) const {
+    const std::string& value = test->text;
+    const bool textual =
+        test->op == Op::kLike || test->op == Op::kNotLike || test->op == Op::kContains;
+    const auto number = ParseNumber(value);
+    const auto range = ParseDate(value);
+    if (number) test->number = IntervalOf(test->op, *number, *number);
+    if (range) test->date = IntervalOf(test->op, range->begin, range->end);
+    if (!range && number) test->date = test->number;
+    if (const auto boolean = ParseBoolean(value)) {
+      test->boolean = BooleanInterval(test->op, *boolean);
+    }
+    if (test->field != nullptr) {
+      if (test->field->type == FieldType::kText) return Status::Ok();
+      const bool time = test->field->type == FieldType::kTime;
+      if (textual) return NotText(name, time ? "time" : "number");
+      if (time) test->number = test->date;
+      if (test->number) return Status::Ok();
+      return time ? NotA(name, "time", value, kTimeExamples)
+                  : NotA(name, "number", value, "one, as in width > 1000");
+    }
+    const auto known = user_fields_ == nullptr ? std::nullopt : TypeOfUserField(test->user_field);
+    if (!known) return Status::Ok();
+    if (*known != UserFieldType::kText && textual) {
+      return NotText(name, std::string(UserFieldTypeName(*known)));
+    }
+    switch (*known) {
+      case UserFieldType::kBoolean:
+        return test->boolean ? Status::Ok() : NotA(name, "boolean", value, "true or false");
+      case UserFieldType::kInteger:
+      case UserFieldType::kReal:
+        return test->number ? Status::Ok()
+                            : NotA(name, "number", value, "one, as in " + name + " > 10");
+      case UserFieldType::kDate:
+        return test->date ? Status::Ok() : NotA(name, "date", value, kTimeExamples);
+      case UserFieldType::kText:
+        break;
+    }
+    return Status::Ok();
+  }
+
+  std::optional<UserFieldType> TypeOfUserField(const std::string& name) const {
+    const auto found = user_fields_->find(name);
+    return found == user_fields_->end() ? std::nullopt : found->second;
+  }
+
+  static Status NotText(const std::string& name, const std::string& type) {
+    const std::string article = type == "integer" ? "an " : "a ";
+    return Status::InvalidArgument(
+        "--where: `" + name + "` is " + article + type +
+        ", which ~ cannot match and which contains no text; use = < or >");
+  }
+  static Status NotA(const std::string& name, const std::string& type, const std::string& value,
+                     const std::string& give) {
+    return Status::InvalidArgument("--where: `" + name + "` is a " + type + ", not `" + value +
+                                   "`; give " + give);
+  }
+
+  // `place near 52.52,13.40 10` and `place within 52.3,13.0,52.7,13.8`; the word is the token now.
+  Result<Node> ParsePlace() {
+    Test test;
+    const bool near = IsWord("near");
+    test.op = near ? Op::kNear : Op::kWithin;
+    ESPY_RETURN_IF_ERROR(Next());
+    const std::size_t wanted = near ? 2 : 4;
+    ESPY_ASSIGN_OR_RETURN(const std::string numbers, TakeValue("place"));
+    const std::vector<double> degrees = ParseDegrees(numbers);
+    const auto latitude = [](double x) { return x >= -90 && x <= 90; };
+    const auto longitude = [](double x) { return x >= -180 && x <= 180; };
+    bool good = degrees.size() == wanted;
+    for (std::size_t i = 0; good && i < wanted; ++i) {
+      good = i % 2 == 0 ? latitude(degrees[i]) : longitude(degrees[i]);
+    }
+    if (!good || (!near && degrees[0] > degrees[2])) {
+      return Status::InvalidArgument(
+          "--where: `" + numbers + "` is no " +
+          (near ? "point; give LATITUDE,LONGITUDE in degrees and a distance: place near "
+                  "52.52,13.40 10"
+                : "box; give SOUTH,WEST,NORTH,EAST in degrees: place within 52.3,13.0,52.7,13.8"));
+    }
+    if (!near) {
+      test.box = {degrees[0], degrees[1], degrees[2], degrees[3]};
+      return MakeTest(std::move(test));
+    }
+    ESPY_ASSIGN_OR_RETURN(std::string distance, TakeValue("place near"));
+    if (distance.ends_with("km")) distance.resize(distance.size() - 2);
+    const auto km = ParseNumber(distance);
+    if (!km || *km < 0) {
+      return Status::InvalidArgument(
+          "--where: `" + distance + "` is no distance; give kilometres: place near 52.52,13.40 10");
+    }
+    test.circle = {{degrees[0], degrees[1]}, *km};
+    return MakeTest(std::move(test));
+  }
+
+  // Numbers with commas between; none when one of them is not a number.
+  static std::vector<double> ParseDegrees(std::string_view text) {
+    std::vector<double> degrees;
+    while (degrees.size() < 5) {
+      const std::size_t comma = text.find(',');
+      const auto number = ParseNumber(text.substr(0, comma));
+      if (!number) return {};
+      degrees.push_back(*number);
+      if (comma == std::string_view::npos) break;
+      text.remove_prefix(comma + 1);
+    }
+    return degrees;
   }
 
   bool IsWord(std::string_view word) const {
-    if (token_.kind != Token::Kind::kWord || token_.text.size() != word.size()) return false;
+    return token_.kind == Token::Kind::kWord && IsSame(token_.text, word);
+  }
+
+  static bool IsSame(std::string_view text, std::string_view word) {
+    if (text.size() != word.size()) return false;
     for (std::size_t i = 0; i < word.size(); ++i) {
-      if ((token_.text[i] | 0x20) != word[i]) return false;
+      if ((text[i] | 0x20) != word[i]) return false;
     }
     return true;
   }
@@ -323,18 +348,42 @@ class Parser {
     return Status::Ok();
   }
 
+  static constexpr char kTimeExamples[] =
+      "2020, 2020-05, 2020-05-17, 2020-05-17T10:30 or seconds since 1970";
+
   std::string_view text_;
+  const UserFields* user_fields_;
   std::size_t at_ = 0;
   Token token_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<const Filter>> Parse(std::string_view text) {
+bool Filter::Matches(const Record& record) const {
+  switch (kind) {
+    case Kind::kAnd:
+      for (const auto& part : parts) {
+        if (!part->Matches(record)) return false;
+      }
+      return true;
+    case Kind::kOr:
+      for (const auto& part : parts) {
+        if (part->Matches(record)) return true;
+      }
+      return false;
+    case Kind::kNot:
+      return !parts.front()->Matches(record);
+    case Kind::kTest:
+      break;
+  }
+  return test.Matches(record);
+}
+
+Result<std::unique_ptr<const Filter>> Parse(std::string_view text, const UserFields* user_fields) {
   if (text.size() > kMaxBytes) {
     return Status::ResourceExhausted("--where: longer than 64 KiB; shorten the expression");
   }
-  return Parser(text).Parse();
+  return Parser(text, user_fields).Parse();
 }
 
 }  // namespace espy::where

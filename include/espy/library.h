@@ -29,6 +29,7 @@
 #include "espy/query.h"
 #include "espy/record.h"
 #include "espy/status.h"
+#include "espy/user_fields.h"
 
 namespace espy {
 
@@ -117,6 +118,9 @@ class ESPY_EXPORT Library {
   Result<ForgetReport> Forget(const ForgetOptions& options);
   Result<Record> Tag(ItemId id, const std::vector<std::string>& add,
                      const std::vector<std::string>& remove);
+  // Gives items fields, or takes them away. A value that is not of the type that a name has in this
+  // library is InvalidArgument, and nothing of its batch is changed; items are taken 256 at a time.
+  Result<SetFieldsReport> SetFields(const SetFieldsOptions& options);
   Result<std::vector<TagCount>> Tags();  // most used first
   Result<std::vector<Failure>> Failures();
 

@@ -53,9 +53,11 @@ struct Date {
 
 // What a user field holds. A name has one type throughout a library.
 using FieldValue = std::variant<bool, std::int64_t, double, Date, std::string>;
-enum class FieldType : std::uint8_t { kBoolean, kInteger, kReal, kDate, kText };
-inline FieldType TypeOf(const FieldValue& value) { return static_cast<FieldType>(value.index()); }
-ESPY_EXPORT std::string_view FieldTypeName(FieldType type);  // "boolean", "integer", ...
+enum class UserFieldType : std::uint8_t { kBoolean, kInteger, kReal, kDate, kText };
+inline UserFieldType TypeOf(const FieldValue& value) {
+  return static_cast<UserFieldType>(value.index());
+}
+ESPY_EXPORT std::string_view UserFieldTypeName(UserFieldType type);  // "boolean", "integer", ...
 // As a person writes it: true, 42, 0.5, 2020-05-17 (with T10:00:00 where it is not midnight), text.
 ESPY_EXPORT std::string FormatFieldValue(const FieldValue& value);
 
@@ -80,8 +82,8 @@ struct Record {
   std::optional<Place> place;         // EXIF GPS
   std::uint64_t perceptual_hash = 0;  // 64-bit DCT hash; near copies differ in few bits
   PixelSource pixels_from = PixelSource::kPicture;
-  std::vector<std::string> tags;  // a person's own words, sorted
-  std::string caption;            // "" when there is none
+  std::vector<std::string> tags;             // a person's own words, sorted
+  std::string caption;                       // "" when there is none
   std::map<std::string, FieldValue> fields;  // a person's own, by name: Library::SetFields
   friend bool operator==(const Record&, const Record&) = default;
 };

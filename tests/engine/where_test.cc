@@ -27,6 +27,13 @@ Record MakeRecord() {
   r.camera = "Acme One";
   r.place = Place{-33.9, 18.4};
   r.tags = {"beach", "sea side"};
+  r.caption = "A dog on a beach";
+  r.fields = {{"rating", std::int64_t{4}},
+              {"sharp", true},
+              {"weight", 2.5},
+              {"due", Date{kJune}},
+              {"client", std::string("Zoo of Berlin")},
+              {"width", std::string("wide")}};
   return r;
 }
 
@@ -84,6 +91,74 @@ TEST(Where, AnAbsentValueMatchesOnlyTheNegativeForms) {
   EXPECT_FALSE(Matches("tag ~ *", bare));
 }
 
+TEST(Where, TextIsSearchedWithoutRegardToCase) {
+  EXPECT_TRUE(Matches("caption contains dog"));
+  EXPECT_TRUE(Matches("caption CONTAINS 'A BEACH'"));
+  EXPECT_FALSE(Matches("caption contains cat"));
+  EXPECT_TRUE(Matches("not path contains screens"));
+}
+
+TEST(Where, HasAsksWhetherThereIsAValue) {
+  EXPECT_TRUE(Matches("has caption and has taken and has place and has tag and has field.rating"));
+  Record bare;
+  bare.id = 1;
+  EXPECT_FALSE(
+      Matches("has caption or has taken or has place or has tag or has field.rating", bare));
+  EXPECT_TRUE(Matches("has width", bare)) << "every picture has a width";
+}
+
+TEST(Where, APlaceIsNearAPointOrInABox) {
+  EXPECT_TRUE(Matches("place near -33.9,18.5 10"));
+  EXPECT_TRUE(Matches("place near -33.9,18.5 9.3km")) << "a tenth of a degree there is 9.23 km";
+  EXPECT_FALSE(Matches("place near -33.9,18.5 9.2"));
+  EXPECT_TRUE(Matches("place within -34,18,-33,19"));
+  EXPECT_FALSE(Matches("place within -34,19,-33,20"));
+  EXPECT_TRUE(Matches("place within -34,170,-33,20")) << "a box over the 180th meridian";
+  Record r = MakeRecord();
+  r.place = Place{0, 179.99};
+  EXPECT_TRUE(Matches("place near 0,-179.99 3", r)) << "as the crow flies, not by degrees";
+  EXPECT_TRUE(Matches("place within -1,179,1,-179", r));
+  r.place.reset();
+  EXPECT_FALSE(Matches("place within -90,-180,90,180", r));
+  EXPECT_FALSE(Matches("place near 0,0 100000", r));
+}
+
+TEST(Where, UserFieldsAreComparedAsTheirTypes) {
+  EXPECT_TRUE(Matches("field.rating >= 4 and field.rating < 5"));
+  EXPECT_FALSE(Matches("field.rating = 5"));
+  EXPECT_TRUE(Matches("field.sharp = true and field.sharp != false"));
+  EXPECT_TRUE(Matches("field.weight > 2 and field.weight = 2.5"));
+  EXPECT_TRUE(Matches("field.due = 2021-06 and field.due >= 2021-06-05T12:00"));
+  EXPECT_FALSE(Matches("field.due = 2021-06-05T12:01"));
+  EXPECT_TRUE(Matches("field.client ~ 'zoo*' and field.client contains berlin"));
+  EXPECT_TRUE(Matches("field.width = wide and width = 4000"));
+  EXPECT_TRUE(Matches("field.nothing != 1"));
+  EXPECT_FALSE(Matches("field.nothing = 1"));
+  EXPECT_FALSE(Matches("field.rating = wide"));
+}
+
+TEST(Where, AKnownUserFieldNeedsNoPrefixAndAValueOfItsType) {
+  const UserFields known = {{"rating", UserFieldType::kInteger}, {"sharp", UserFieldType::kBoolean},
+                            {"due", UserFieldType::kDate},       {"client", UserFieldType::kText},
+                            {"width", UserFieldType::kText},     {"mixed", std::nullopt}};
+  const auto says = [&](const std::string& expression) {
+    auto filter = Parse(expression, &known);
+    if (filter.ok()) return std::string((*filter)->Matches(MakeRecord()) ? "yes" : "no");
+    return filter.status().message();
+  };
+  EXPECT_EQ(says("rating >= 4 and sharp = yes and client contains zoo"), "yes");
+  EXPECT_EQ(says("width > 3000"), "yes") << "a record's own field comes first";
+  EXPECT_EQ(says("field.width = wide"), "yes");
+  EXPECT_EQ(says("mixed = 1 or mixed = text"), "no");
+  EXPECT_EQ(says("rating = high"),
+            "--where: `rating` is a number, not `high`; give one, as in rating > 10");
+  EXPECT_NE(says("sharp = 3").find("is a boolean, not `3`; give true or false"), std::string::npos);
+  EXPECT_NE(says("field.due = soon").find("is a date, not `soon`"), std::string::npos);
+  EXPECT_NE(says("rating ~ 4*").find("is an integer, which ~ cannot match"), std::string::npos);
+  EXPECT_NE(says("stars = 3").find("your own are client, due, mixed, rating"), std::string::npos);
+  EXPECT_NE(says("field.stars = 3").find("there is no field `field.stars`"), std::string::npos);
+}
+
 TEST(Where, AndBindsTighterThanOrAndNotTighterThanBoth) {
   EXPECT_TRUE(Matches("width = 1 and height = 1 or format = jpeg"));
   EXPECT_FALSE(Matches("width = 1 and (height = 1 or format = jpeg)"));
@@ -97,15 +172,29 @@ TEST(Where, WrongFieldsTypesAndSyntaxSayWhatIsRight) {
     const char* expression;
     const char* says;
   };
-  for (const Case& c :
-       {Case{"colour = red", "the fields are added, camera"},
-        Case{"width = wide", "`width` is a number, not `wide`"},
-        Case{"width ~ 4*", "which ~ cannot match"}, Case{"taken = soon", "is a time, not"},
-        Case{"taken = 2020-13", "is a time, not"}, Case{"width", "expected one of ="},
-        Case{"width =", "expected a value"}, Case{"", "expected a field but found the end"},
-        Case{"(width = 1", "expected `)`"}, Case{"width = 1 height = 2", "expected `and`"},
-        Case{"tag = \"beach", "has no closing"}, Case{"width = 1 and", "expected a field"},
-        Case{"width ! 1", "expected"}}) {
+  for (const Case& c : {Case{"colour = red", "the fields are added, camera"},
+                        Case{"width = wide", "`width` is a number, not `wide`"},
+                        Case{"width ~ 4*", "which ~ cannot match"},
+                        Case{"taken = soon", "is a time, not"},
+                        Case{"taken = 2020-13", "is a time, not"},
+                        Case{"width", "expected one of ="},
+                        Case{"width =", "expected a value"},
+                        Case{"", "expected a field but found the end"},
+                        Case{"(width = 1", "expected `)`"},
+                        Case{"width = 1 height = 2", "expected `and`"},
+                        Case{"tag = \"beach", "has no closing"},
+                        Case{"width = 1 and", "expected a field"},
+                        Case{"width ! 1", "expected"},
+                        Case{"place near 91,0 1", "is no point"},
+                        Case{"place near 1,2,3 1", "is no point"},
+                        Case{"place near 1,2 far", "is no distance"},
+                        Case{"place near 1,2", "expected a value"},
+                        Case{"place within 1,2,3", "is no box"},
+                        Case{"place within 2,0,1,0", "is no box"},
+                        Case{"place = 1", "place near LAT,LON KM"},
+                        Case{"has", "there is no field `has`"},
+                        Case{"has colour", "there is no field `colour`"},
+                        Case{"taken = 2020-05-17T25:00", "is a time, not"}}) {
     auto filter = Parse(c.expression);
     ASSERT_FALSE(filter.ok()) << c.expression;
     EXPECT_EQ(filter.status().code(), StatusCode::kInvalidArgument);

@@ -31,6 +31,10 @@ inline Record SampleRecord(std::uint64_t n) {
   record.pixels_from = static_cast<PixelSource>(n % 3);
   record.tags = {"beach", "tag" + std::to_string(n)};
   record.caption = n % 2 == 1 ? "a picture" : "";
+  record.fields = {{"rating", static_cast<std::int64_t>(n % 6) - 1}, {"sharp", n % 2 == 0}};
+  if (n % 3 == 0) record.fields["weight"] = 0.25 * static_cast<double>(n);
+  if (n % 5 == 0) record.fields["due"] = Date{1'600'000'000 - static_cast<std::int64_t>(n)};
+  if (n % 4 == 1) record.fields["place"] = "shelf " + std::to_string(n);
   return record;
 }
 

@@ -1,0 +1,23 @@
+#include "engine/filter.h"
+
+#include "base/status_macros.h"
+
+namespace espy {
+
+Result<where::UserFields> KnownUserFields(storage::Store* store) {
+  ESPY_ASSIGN_OR_RETURN(const std::vector<storage::UserFieldRow> rows, store->UserFields());
+  where::UserFields fields;
+  for (const storage::UserFieldRow& row : rows) {
+    const auto [entry, fresh] = fields.try_emplace(row.name, row.type);
+    if (!fresh) entry->second = std::nullopt;
+  }
+  return fields;
+}
+
+Result<std::unique_ptr<const where::Filter>> ParseFilter(storage::Store* store,
+                                                         const std::string& expression) {
+  ESPY_ASSIGN_OR_RETURN(const where::UserFields fields, KnownUserFields(store));
+  return where::Parse(expression, &fields);
+}
+
+}  // namespace espy

@@ -28,6 +28,11 @@ if(NOT ESPY_ENCODERS_ONLY)
     set_target_properties(faiss PROPERTIES IMPORTED_LOCATION ${ESPY_FAISS_LIBRARY}
                                            INTERFACE_INCLUDE_DIRECTORIES ${ESPY_FAISS_INCLUDE})
   endif()
+  find_library(ESPY_ROARING_LIBRARY roaring REQUIRED)
+  find_path(ESPY_ROARING_INCLUDE roaring/roaring.hh REQUIRED)
+  add_library(roaring_bitmaps UNKNOWN IMPORTED)
+  set_target_properties(roaring_bitmaps PROPERTIES IMPORTED_LOCATION ${ESPY_ROARING_LIBRARY}
+                                                   INTERFACE_INCLUDE_DIRECTORIES ${ESPY_ROARING_INCLUDE})
   find_package(CLI11 REQUIRED)
   pkg_check_modules(CHAFA IMPORTED_TARGET chafa)
   pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)

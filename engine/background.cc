@@ -19,9 +19,17 @@ void Library::Impl::StartBackground() {
         background_running_ = true;
       }
       std::shared_ptr<index::VectorIndex> index;
+      std::shared_ptr<fields::Table> fields;
       {
         std::lock_guard lock(write_mutex_);
         index = index_;
+        fields = fields_;
+      }
+      if (fields && fields->NeedsMerge()) {
+        fields->Merge(stop);
+        std::lock_guard lock(write_mutex_);
+        fields->Publish();
+        if (fields == fields_) RefreshStateLocked();
       }
       if (!index) continue;
       Status status;

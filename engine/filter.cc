@@ -20,4 +20,21 @@ Result<std::unique_ptr<const where::Filter>> ParseFilter(storage::Store* store,
   return where::Parse(expression, &fields);
 }
 
+Result<std::shared_ptr<const index::IdSet>> SelectItems(storage::Store* store,
+                                                        const where::Filter& filter,
+                                                        const ReadState& state) {
+  if (fields::Block::Answers(filter)) {
+    return std::shared_ptr<const index::IdSet>(state.fields->Select(filter));
+  }
+  std::vector<ItemId> ids;
+  ESPY_RETURN_IF_ERROR(store->ScanItems(
+      [&](const Record& record) {
+        if (filter.Matches(record)) ids.push_back(record.id);
+        return true;
+      },
+      state.snapshot.get()));
+  return std::shared_ptr<const index::IdSet>(std::make_shared<const fields::Selection>(
+      std::vector<fields::Selection::Rows>(), std::move(ids)));
+}
+
 }  // namespace espy

@@ -1,8 +1,8 @@
 // What an open library holds, shared by the verbs (one file each). Nothing outside engine/ sees
 // this.
 //
-// Locks, in the order in which they may be taken: write_mutex, then state_mutex. Neither is held
-// while a model runs or a file is read.
+// Locks, in the order in which they may be taken: fields_mutex, write_mutex, state_mutex. The last
+// two are not held while a model runs or a file is read.
 #ifndef ESPY_ENGINE_LIBRARY_IMPL_H_
 #define ESPY_ENGINE_LIBRARY_IMPL_H_
 
@@ -18,6 +18,7 @@
 
 #include "base/env.h"
 #include "encoders/encoder.h"
+#include "engine/fields/table.h"
 #include "engine/index_store.h"
 #include "espy/library.h"
 #include "index/vector_index.h"
@@ -29,7 +30,8 @@ namespace espy {
 // frees it.
 struct ReadState {
   std::shared_ptr<const storage::Snapshot> snapshot;
-  std::shared_ptr<const index::View> view;  // null until the index is first needed
+  std::shared_ptr<const index::View> view;     // null until the index is first needed
+  std::shared_ptr<const fields::View> fields;  // null until a filter is first asked
 };
 
 // A transaction with what the index must learn of it.
@@ -60,6 +62,11 @@ class Library::Impl {
   // The newest state, with the index opened.
   Result<std::shared_ptr<const ReadState>> SearchState();
   std::shared_ptr<const storage::Snapshot> RecordSnapshot();
+
+  // --- fields.cc
+  Status OpenFields();  // once; later calls return at once
+  // The newest state, with the fields there to be filtered.
+  Result<std::shared_ptr<const ReadState>> FilterState();
   // Makes the change durable, then visible. Holds write_mutex throughout.
   Status Commit(Change change);
   // Record reads and writes that depend on each other (tag, path changes) happen under this lock.
@@ -104,11 +111,16 @@ class Library::Impl {
   index::IndexOptions IndexOptionsFor(const storage::SpaceRow& space) const;
   Status OpenIndexLocked();   // with write_mutex held
   void RefreshStateLocked();  // with write_mutex held
+  // The items as they are in `snapshot` now (null: in the store); with write_mutex held.
+  Status UpdateFieldsLocked(fields::Table* table, std::vector<ItemId> ids,
+                            const storage::Snapshot* snapshot);
   Status ReplayLog(index::VectorIndex* index, const storage::Snapshot& snapshot);
 
   std::mutex write_mutex_;
   std::unique_ptr<IndexStore> segment_store_;  // guarded by write_mutex_ until set, then constant
   std::shared_ptr<index::VectorIndex> index_;  // replaced under both locks (Rebuild)
+  std::mutex fields_mutex_;                    // held while the table is made; before write_mutex_
+  std::shared_ptr<fields::Table> fields_;      // guarded by write_mutex_
   std::mutex state_mutex_;
   std::shared_ptr<const ReadState> state_;  // guarded by state_mutex_
 

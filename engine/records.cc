@@ -1,12 +1,17 @@
 // Reading items: get, find, list, vector, thumbnail, tags, failures.
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <span>
 
 #include "base/status_macros.h"
 #include "engine/filter.h"
 #include "engine/library_impl.h"
 
 namespace espy {
+namespace {
+constexpr std::size_t kRecordsARead = 1024;
+}
 
 Result<Record> Library::Get(ItemId id) {
   auto record = impl_->store->GetItem(id);
@@ -31,17 +36,29 @@ Result<Record> Library::Find(const std::string& path_or_id) {
 }
 
 Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_t limit) {
-  std::unique_ptr<const where::Filter> filter;
-  if (!where.empty()) {
-    ESPY_ASSIGN_OR_RETURN(filter, ParseFilter(impl_->store.get(), where));
-  }
   std::vector<Record> records;
-  ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(
-      [&](const Record& record) {
-        if (!filter || filter->Matches(record)) records.push_back(record);
-        return limit == 0 || records.size() < limit;
-      },
-      impl_->RecordSnapshot().get()));
+  if (where.empty()) {
+    ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(
+        [&](const Record& record) {
+          records.push_back(record);
+          return limit == 0 || records.size() < limit;
+        },
+        impl_->RecordSnapshot().get()));
+    return records;
+  }
+  ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<const where::Filter> filter,
+                        ParseFilter(impl_->store.get(), where));
+  ESPY_ASSIGN_OR_RETURN(const auto state, impl_->FilterState());
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<const index::IdSet> passing,
+                        SelectItems(impl_->store.get(), *filter, *state));
+  std::span<const ItemId> ids = passing->Sorted();
+  if (limit != 0 && limit < ids.size()) ids = ids.first(limit);
+  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), kRecordsARead))) {
+    ESPY_ASSIGN_OR_RETURN(std::vector<Record> some,
+                          impl_->store->GetItems(ids.first(std::min(ids.size(), kRecordsARead)),
+                                                 state->snapshot.get()));
+    std::move(some.begin(), some.end(), std::back_inserter(records));
+  }
   return records;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/half.h"
+#include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 
@@ -109,6 +110,7 @@ void Library::Impl::RefreshStateLocked() {
   auto state = std::make_shared<ReadState>();
   state->snapshot = store->TakeSnapshot();
   if (index_) state->view = index_->TakeView();
+  if (fields_) state->fields = fields_->TakeView();
   std::lock_guard lock(state_mutex_);
   state_ = std::move(state);
 }
@@ -142,14 +144,28 @@ Status Library::Impl::CommitLocked(Change change) {
   // The index must stand at the sequence number before this change, so that applying the change
   // brings it to the one after.
   if (touches_index) ESPY_RETURN_IF_ERROR(OpenIndexLocked());
+  std::vector<ItemId> touched;
+  if (fields_) {
+    for (const storage::LogEntry& entry : change.transaction.log()) touched.push_back(entry.item);
+  }
   ESPY_ASSIGN_OR_RETURN(const std::uint64_t seq, store->Commit(std::move(change.transaction)));
+  if (fields_) {
+    // The change is made, whatever comes of this: a table that cannot follow is made anew.
+    if (Status kept = UpdateFieldsLocked(fields_.get(), std::move(touched), nullptr); !kept.ok()) {
+      Log(LogLevel::kWarning, path + ": reading back what changed: " + kept.message() +
+                                  "; the next filter reads all records");
+      fields_.reset();
+    }
+  }
   if (index_) {
     for (const ItemId id : change.forgotten) index_->Remove(seq, id);
     for (const auto& [id, half] : change.vectors) index_->Add(seq, id, half);
     index_->Publish(seq);
   }
   RefreshStateLocked();
-  if (touches_index && index_->NeedsMaintenance()) WakeBackground();
+  if ((touches_index && index_->NeedsMaintenance()) || (fields_ && fields_->NeedsMerge())) {
+    WakeBackground();
+  }
   return Status::Ok();
 }
 

@@ -1,6 +1,5 @@
 // The items nearest to the query vector, of those that are allowed.
 #include <algorithm>
-#include <span>
 
 #include "base/status_macros.h"
 #include "engine/search/stages.h"
@@ -16,8 +15,8 @@ Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed,
   Candidates found;
   found.searched = state.view->live_rows();
   if (allowed) {
-    params.allowed = std::span<const std::uint64_t>(*allowed);
-    found.searched = static_cast<std::int64_t>(allowed->size());
+    params.allowed = allowed.get();
+    found.searched = allowed->size();
   }
   params.ef_search = static_cast<int>(std::clamp<std::int64_t>(2 * params.k, 128, 100'000));
   found.plan = state.view->Plan(params);

@@ -32,7 +32,10 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   }
   SearchResult result;
   const std::int64_t start = impl_->env->MonotonicNs();
-  ESPY_ASSIGN_OR_RETURN(const auto state, impl_->SearchState());
+  ESPY_ASSIGN_OR_RETURN(auto state, impl_->SearchState());
+  if (!options.where.empty() && !state->fields) {
+    ESPY_ASSIGN_OR_RETURN(state, impl_->FilterState());
+  }
   ESPY_ASSIGN_OR_RETURN(const search::Asked asked, search::EncodeQuery(impl_.get(), query, *state));
   result.timings.encode_ms = MillisecondsSince(start);
 

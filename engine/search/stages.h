@@ -8,7 +8,7 @@
 #ifndef ESPY_ENGINE_SEARCH_STAGES_H_
 #define ESPY_ENGINE_SEARCH_STAGES_H_
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,8 +25,8 @@ struct Asked {
   bool one_phrase = false;
 };
 
-// The items that pass --where; nullopt lets all pass.
-using Allowed = std::optional<std::vector<ItemId>>;  // ascending
+// The items that pass --where; null lets all pass.
+using Allowed = std::shared_ptr<const index::IdSet>;
 
 struct Ranked {
   ItemId id = kNoItem;

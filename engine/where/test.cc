@@ -135,14 +135,18 @@ bool Test::PassesValue(const FieldValue& value) const {
 }
 
 bool Test::AnyPasses(const Record& record) const {
-  if (is_place()) return record.place && PassesPlace(*record.place);
+  // A number that is none is no value.
+  if (is_place()) {
+    return record.place && !std::isnan(record.place->latitude) && PassesPlace(*record.place);
+  }
   if (field == nullptr) {
     const auto found = record.fields.find(user_field);
     return found != record.fields.end() && PassesValue(found->second);
   }
   if (field->number != nullptr) {
     const std::optional<double> value = field->number(record);
-    return value && (op == Op::kHas || (number && number->Contains(*value)));
+    if (op == Op::kHas) return value && !std::isnan(*value);
+    return value && number && number->Contains(*value);
   }
   for (const std::string& value : field->text(record)) {
     if (PassesText(value)) return true;

@@ -37,6 +37,7 @@ EXTERNAL = {
     "unicode/": {"encoders"},
     "nlohmann/": {"encoders", "cli"},
     "archive": {"engine"},
+    "roaring/": {"engine"},
     "curl/": {"engine"},
     "CLI/": {"cli"},
     "chafa.h": {"cli"},

@@ -9,16 +9,14 @@ each figure; ends soon after the budget.
 With --device cpu LIBRARY is the emulated build, and only the check is done.
 """
 
-import argparse
 import ctypes
-import json
-import statistics
 import sys
-import time
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention as sdpa
+
+from cuda_peers import Run, event_us
 
 KERNELS = {"reference": 1, "plain": 2, "fused": 3}
 PEERS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION,
@@ -78,19 +76,12 @@ def check(library, shape, dtype, device):
     return worst
 
 
-def median_us(run, buffers, rounds=7):
-    for buffer in buffers:
-        run(buffer)
-    times = []
-    for _ in range(rounds):
-        start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
+def median_us(run, buffers):
+    def all_of_them():
         for buffer in buffers:
             run(buffer)
-        stop.record()
-        stop.synchronize()
-        times.append(start.elapsed_time(stop) * 1000 / len(buffers))
-    return statistics.median(times)
+
+    return event_us(all_of_them, 7, len(buffers))
 
 
 def measure(library, shape, dtype):
@@ -116,44 +107,24 @@ def measure(library, shape, dtype):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library")
-    parser.add_argument("--out")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--check-only", action="store_true")
-    parser.add_argument("--budget", type=float, default=float("inf"))
-    args = parser.parse_args()
-    end = time.monotonic() + args.budget
-    library = ctypes.CDLL(args.library)
-    torch.manual_seed(1)
-    report = {"torch": torch.__version__, "checks": [], "attention": [], "left_out": []}
-
-    def save():
-        if args.out:
-            with open(args.out, "w", encoding="utf-8") as file:
-                json.dump(report, file, indent=1)
-
-    if args.device == "cuda":
-        properties = torch.cuda.get_device_properties(0)
-        report["gpu"] = {"name": properties.name, "sm": properties.multi_processor_count}
-    for shape in SHAPES if args.device == "cuda" else CPU_SHAPES:
-        for dtype in (torch.float16, torch.bfloat16):
-            worst = check(library, shape, dtype, args.device)
-            report["checks"].append({"shape": shape[0], "type": str(dtype), "largest_difference": worst})
-    print(f"{len(report['checks'])} shapes agree with PyTorch in FP32")
-    if args.device == "cuda" and not args.check_only:
-        for shape in SHAPES:
-            for dtype in (torch.float16, torch.bfloat16):
-                if time.monotonic() > end:
-                    report["left_out"].append([shape[0], str(dtype)])
-                    continue
-                row = measure(library, shape, dtype)
-                report["attention"].append(row)
-                save()
-                times = "  ".join(f"{key} {us:.0f}" for key, us in row["us"].items())
-                print(f"{row['shape']:15} {row['type']:9} us: {times}  best peer / fused {row['times_best_peer']:.2f}",
-                      flush=True)
-    save()
+    run = Run(__doc__, "library", checks=[], attention=[])
+    library = ctypes.CDLL(run.subject)
+    types = (torch.float16, torch.bfloat16)
+    for shape in CPU_SHAPES if run.emulated else SHAPES:
+        for dtype in types:
+            worst = check(library, shape, dtype, run.device)
+            run.add("checks", {"shape": shape[0], "type": str(dtype), "largest_difference": worst})
+    print(f"{len(run.report['checks'])} shapes agree with PyTorch in FP32")
+    for shape in SHAPES if run.timed else []:
+        for dtype in types:
+            if run.over():
+                run.leave_out([shape[0], str(dtype)])
+                continue
+            row = measure(library, shape, dtype)
+            run.add("attention", row)
+            times = "  ".join(f"{key} {us:.0f}" for key, us in row["us"].items())
+            print(f"{row['shape']:15} {row['type']:9} us: {times}  best peer / fused {row['times_best_peer']:.2f}", flush=True)
+    run.save()
 
 
 if __name__ == "__main__":

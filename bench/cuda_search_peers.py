@@ -9,14 +9,12 @@ and by a product of large matrices. Writes one JSON, anew after each figure; end
 With --device cpu LIBRARY is the emulated build, and only the check is done.
 """
 
-import argparse
 import ctypes
-import json
-import statistics
 import sys
-import time
 
 import torch
+
+from cuda_peers import Run, event_us
 
 KERNELS = {"fastest": 0, "reference": 1, "rows": 2, "tiles": 3}
 #            rows        width count k    masked
@@ -127,17 +125,8 @@ def check(library, shape, device):
     return {"shape": shape, "kernels": list(answers), "unproven": int(ours.unproven)}
 
 
-def median_us(run, rounds=5):
-    run()
-    times = []
-    for _ in range(rounds):
-        start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        run()
-        stop.record()
-        stop.synchronize()
-        times.append(start.elapsed_time(stop) * 1000)
-    return statistics.median(times)
+def median_us(run):
+    return event_us(run, 5)
 
 
 def roofs():
@@ -182,46 +171,29 @@ def measure(library, shape, rows, roof):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library")
-    parser.add_argument("--out")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--check-only", action="store_true")
-    parser.add_argument("--budget", type=float, default=float("inf"))
-    args = parser.parse_args()
-    end = time.monotonic() + args.budget
-    library = ctypes.CDLL(args.library)
-    torch.manual_seed(1)
-    report = {"torch": torch.__version__, "checks": [], "search": [], "left_out": []}
-
-    def save():
-        if args.out:
-            with open(args.out, "w", encoding="utf-8") as file:
-                json.dump(report, file, indent=1)
-
-    for shape in CHECKS if args.device == "cuda" else CPU_CHECKS:
-        report["checks"].append(check(library, shape, args.device))
-        save()
-    print(f"search: {len(report['checks'])} collections give PyTorch's answers in FP64")
-    if args.device == "cuda" and not args.check_only:
-        report["roofs"] = roofs()
+    run = Run(__doc__, "library", checks=[], search=[])
+    library = ctypes.CDLL(run.subject)
+    for shape in CPU_CHECKS if run.emulated else CHECKS:
+        run.add("checks", check(library, shape, run.device))
+    print(f"search: {len(run.report['checks'])} collections give PyTorch's answers in FP64")
+    if run.timed:
+        run.report["roofs"] = roofs()
         held, rows = None, None
         free = torch.cuda.mem_get_info()[0]
         for shape in SHAPES:
-            if time.monotonic() > end or shape[0] * shape[1] * 2 > free * 0.6:
-                report["left_out"].append(shape)
+            if run.over() or shape[0] * shape[1] * 2 > free * 0.6:
+                run.leave_out(shape)
                 continue
             if held != shape[:2]:
                 rows = None  # frees the one before
                 rows = unit(*shape[:2], "cuda")
                 held = shape[:2]
-            row = measure(library, shape, rows, report["roofs"])
-            report["search"].append(row)
-            save()
+            row = measure(library, shape, rows, run.report["roofs"])
+            run.add("search", row)
             times = "  ".join(f"{key} {us:.0f}" for key, us in row["us"].items())
             print(f"{shape} us: {times}  torch / ours {row['times_torch']:.2f}, of copy's bandwidth "
                   f"{row['share_of_copy_bandwidth']:.2f}, of matmul {row['share_of_matmul']:.2f}", flush=True)
-    save()
+    run.save()
 
 
 if __name__ == "__main__":

@@ -1,60 +1,26 @@
 #include "encoders/encoder.h"
 
-#include <atomic>
 #include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
 
 #include "base/cpu_features.h"
-#include "base/logging.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "encoders/config.h"
-#include "encoders/device/device_encoder.h"
+#include "encoders/device/device_route.h"
 #include "encoders/model_files.h"
 #include "encoders/model_store.h"
 #include "encoders/panels/tower_panels.h"
 #include "encoders/safetensors.h"
 #include "encoders/tokenizers/tokenizer.h"
 #include "encoders/tower.h"
+#include "encoders/workspace_shelf.h"
 #include "kernels/norm.h"
 
 namespace espy::encoders {
 namespace {
-
-// Workspaces that calls borrow: as many as there have been calls at once.
-class WorkspaceShelf {
- public:
-  class Loan {
-   public:
-    explicit Loan(WorkspaceShelf* shelf) : shelf_(shelf), workspace_(shelf->Take()) {}
-    ~Loan() { shelf_->PutBack(std::move(workspace_)); }
-    Loan(const Loan&) = delete;
-    Loan& operator=(const Loan&) = delete;
-    Workspace* get() { return workspace_.get(); }
-
-   private:
-    WorkspaceShelf* shelf_;
-    std::unique_ptr<Workspace> workspace_;
-  };
-
- private:
-  std::unique_ptr<Workspace> Take() {
-    std::lock_guard lock(mutex_);
-    if (free_.empty()) return std::make_unique<Workspace>();
-    std::unique_ptr<Workspace> workspace = std::move(free_.back());
-    free_.pop_back();
-    return workspace;
-  }
-  void PutBack(std::unique_ptr<Workspace> workspace) {
-    std::lock_guard lock(mutex_);
-    free_.push_back(std::move(workspace));
-  }
-
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Workspace>> free_;  // guarded by mutex_
-};
 
 // BF16 is faster only where the CPU multiplies it. INT8 is not as close as kAuto promises.
 Precision Chosen(Precision asked) {
@@ -86,38 +52,22 @@ class TowerEncoder : public Encoder {
         pool_(options.threads > 0 ? options.threads : CoreCount()) {}
 
   const EncoderInfo& info() const override { return info_; }
-  Precision precision() const override { return OnDevice() ? device_->precision() : precision_; }
-  std::string device() const override { return OnDevice() ? device_->description() : "cpu"; }
+  Precision precision() const override {
+    return device_.on() ? device_.encoder().precision() : precision_;
+  }
+  std::string device() const override {
+    return device_.on() ? device_.encoder().description() : "cpu";
+  }
 
-  // Before any call: the GPU is used where it is, unless the options say otherwise.
+  // Before any call.
   Status OpenDevice(const EncoderOptions& options) {
-    device_required_ = options.device == Device::kCuda;
-    if (options.device != Device::kCpu) {
-      Result<std::unique_ptr<DeviceEncoder>> opened = OpenDeviceEncoder(
-          config_, *weights_, {.precision = options.precision, .vram = options.vram});
-      if (opened.ok()) {
-        device_ = std::move(opened).value();
-        on_device_ = true;
-        return Status::Ok();
-      }
-      if (opened.status().code() == StatusCode::kNotFound && device_required_) {
-        return Status::NotFound(opened.status().message() + "; use --device cpu, or auto");
-      }
-      if (device_required_) return opened.status();
-    }
-    if (options.precision == Precision::kFloat16) {
-      return Status::InvalidArgument(
-          "fp16 is multiplied by a GPU alone, and none is used; ask for bf16 or fp32");
-    }
-    return Status::Ok();
+    return device_.Open(config_, *weights_, {.precision = options.precision, .vram = options.vram},
+                        options.device);
   }
 
   Status EncodeImages(std::span<const imaging::PictureView> pictures, float* out) const override {
-    if (OnDevice()) {
-      ESPY_ASSIGN_OR_RETURN(const bool done,
-                            EncodedOnDevice([&] { return DeviceEncodesImages(pictures, out); }));
-      if (done) return Status::Ok();
-    }
+    ESPY_ASSIGN_OR_RETURN(const bool done, device_.TryImages(pictures, out));
+    if (done) return Status::Ok();
     ESPY_ASSIGN_OR_RETURN(const ImageTower* tower, Image());
     for (const imaging::PictureView& picture : pictures) {
       if (!tower->Takes(picture.size)) {
@@ -134,20 +84,26 @@ class TowerEncoder : public Encoder {
     });
   }
 
+  bool on_device() const override { return device_.on(); }
+
+  Status EncodePixels(std::span<const imaging::PixelView> pictures, float* out) const override {
+    ESPY_ASSIGN_OR_RETURN(const bool done, device_.TryPixels(pictures, out));
+    return done ? Status::Ok() : Encoder::EncodePixels(pictures, out);
+  }
+
+  Result<DeviceVectors> KeepPixels(std::span<const imaging::PixelView> pictures,
+                                   std::int64_t stride) const override {
+    return device_.KeepPixels(pictures, stride);
+  }
+
   Status EncodeTexts(std::span<const std::string> texts, float* out) const override {
     ESPY_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, Words());
     std::vector<std::vector<std::int32_t>> ids;
     for (const std::string& text : texts) {
       ids.push_back(tokenizer->Encode(text, config_.text.context));
     }
-    if (OnDevice()) {
-      ESPY_ASSIGN_OR_RETURN(const bool done, EncodedOnDevice([&]() -> Result<bool> {
-                              ESPY_RETURN_IF_ERROR(device_->LoadText(PaddingOf(*tokenizer)));
-                              ESPY_RETURN_IF_ERROR(device_->EncodeTexts(ids, out));
-                              return true;
-                            }));
-      if (done) return Status::Ok();
-    }
+    ESPY_ASSIGN_OR_RETURN(const bool done, device_.TryTexts(ids, PaddingOf(*tokenizer), out));
+    if (done) return Status::Ok();
     ESPY_ASSIGN_OR_RETURN(const TextTower* tower, Text());
     return Guarded([&](Workspace* workspace) {
       tower->Encode(ids, workspace, out, &pool_);
@@ -159,30 +115,18 @@ class TowerEncoder : public Encoder {
   // Towers run about 1024 rows at once (ItemsPerPass); eight pictures come close to that for most
   // of them, and a wider batch only makes the caller wait longer.
   std::int64_t preferred_batch() const override {
-    return OnDevice() ? device_->preferred_batch() : 8;
+    return device_.on() ? device_.encoder().preferred_batch() : 8;
   }
 
   // Loads what will be used, on the device or here.
   Status PrepareImage() const {
-    if (OnDevice()) {
-      ESPY_ASSIGN_OR_RETURN(const bool done, EncodedOnDevice([&]() -> Result<bool> {
-                              ESPY_RETURN_IF_ERROR(device_->LoadImage());
-                              return true;
-                            }));
-      if (done) return Status::Ok();
-    }
-    return Image().status();
+    ESPY_ASSIGN_OR_RETURN(const bool done, device_.TryLoadImage());
+    return done ? Status::Ok() : Image().status();
   }
   Status PrepareWords() const {
     ESPY_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, Words());
-    if (OnDevice()) {
-      ESPY_ASSIGN_OR_RETURN(const bool done, EncodedOnDevice([&]() -> Result<bool> {
-                              ESPY_RETURN_IF_ERROR(device_->LoadText(PaddingOf(*tokenizer)));
-                              return true;
-                            }));
-      if (done) return Status::Ok();
-    }
-    return Text().status();
+    ESPY_ASSIGN_OR_RETURN(const bool done, device_.TryLoadText(PaddingOf(*tokenizer)));
+    return done ? Status::Ok() : Text().status();
   }
 
   // Loading, once; a failure is told again to each later caller.
@@ -275,35 +219,6 @@ class TowerEncoder : public Encoder {
     return tokenizer;
   }
 
-  bool OnDevice() const { return on_device_; }
-
-  // False for a picture larger than the device has room for, which the CPU takes.
-  Result<bool> DeviceEncodesImages(std::span<const imaging::PictureView> pictures,
-                                   float* out) const {
-    ESPY_RETURN_IF_ERROR(device_->LoadImage());
-    for (const imaging::PictureView& picture : pictures) {
-      if (!device_->Takes(picture.size)) return false;
-    }
-    ESPY_RETURN_IF_ERROR(device_->EncodeImages(pictures, out));
-    return true;
-  }
-
-  // Whether `encode` did it. From a lost device this and all later calls go to the CPU, and, unless
-  // the GPU was insisted on, from one that cannot take the model.
-  template <class Encode>
-  Result<bool> EncodedOnDevice(const Encode& encode) const {
-    Result<bool> done = encode();
-    if (done.ok()) return done;
-    const StatusCode code = done.status().code();
-    const bool lost = code == StatusCode::kUnavailable;
-    const bool cannot = code == StatusCode::kResourceExhausted || code == StatusCode::kUnsupported;
-    if (!lost && (!cannot || device_required_)) return done;
-    if (on_device_.exchange(false)) {
-      Log(LogLevel::kWarning, done.status().message() + "; going on with the CPU");
-    }
-    return false;
-  }
-
   Status OutOfMemory() const {
     return Status::ResourceExhausted(info_.directory +
                                      ": not enough memory for the model; close other programs or "
@@ -351,10 +266,7 @@ class TowerEncoder : public Encoder {
   mutable std::unique_ptr<TextTower> text_;           // guarded by text_mutex_; constant once set
   mutable Status text_error_;                         // guarded by text_mutex_
 
-  // Constant after OpenDevice; has its own locks.
-  std::unique_ptr<DeviceEncoder> device_;
-  bool device_required_ = false;
-  mutable std::atomic<bool> on_device_ = false;  // until the device is lost or found not to do
+  DeviceRoute device_;  // open before the first call; has its own locks
 };
 
 }  // namespace
@@ -365,6 +277,16 @@ Status Encoder::EncodeImages(const float* pixels, std::int64_t batch, float* out
   std::vector<imaging::PictureView> pictures;
   for (std::int64_t i = 0; i < batch; ++i) pictures.push_back({pixels + i * values, size});
   return EncodeImages(pictures, out);
+}
+
+Status Encoder::EncodePixels(std::span<const imaging::PixelView> pictures, float* out) const {
+  std::vector<imaging::PictureTensor> tensors;
+  std::vector<imaging::PictureView> views;
+  for (const imaging::PixelView& picture : pictures) {
+    tensors.push_back(imaging::Preprocess(*picture.image, info().preprocess, picture.full));
+    views.push_back(tensors.back().view());
+  }
+  return EncodeImages(views, out);
 }
 
 Result<std::unique_ptr<Encoder>> Encoder::Load(const std::string& directory,

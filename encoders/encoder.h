@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "encoders/device_vectors.h"
 #include "encoders/weight_cache.h"
 #include "espy/device.h"
 #include "espy/precision.h"
@@ -70,6 +71,18 @@ class Encoder {
   // The same for pictures of info().preprocess.width x height, one after the other in memory:
   // [batch, 3, height, width].
   Status EncodeImages(const float* pixels, std::int64_t batch, float* out) const;
+
+  // Decoded pictures, preprocessed by info().preprocess: on the GPU where that is where the towers
+  // compute, so that only their bytes go there, else here, one after another. The bits are those of
+  // EncodeImages for what imaging::Preprocess makes of them.
+  virtual Status EncodePixels(std::span<const imaging::PixelView> pictures, float* out) const;
+  // The same, the vectors kept on the GPU: each as `stride` floats, the model's dimension at least,
+  // zeros beyond it; one whose numbers went beyond FP16 holds NaN. Unavailable where the towers do
+  // not compute on one, or it does not take the pictures: EncodePixels does.
+  virtual Result<DeviceVectors> KeepPixels(std::span<const imaging::PixelView> pictures,
+                                           std::int64_t stride) const = 0;
+  // Whether the towers compute on a GPU as things stand.
+  virtual bool on_device() const { return false; }
 
   // texts: UTF-8; longer ones are cut to the context as the model's tokenizer does.
   // out: [texts, dimension], unit length, but for a text (the empty one, say) that the model gives

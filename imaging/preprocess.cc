@@ -9,9 +9,9 @@ namespace espy::imaging {
 namespace {
 
 // The shortest side becomes `shortest`, the other keeps the aspect, rounded down.
-Size ShortestEdge(const Image& image, std::int32_t shortest) {
-  const std::int64_t width = image.width;
-  const std::int64_t height = image.height;
+Size ShortestEdge(Size stored, std::int32_t shortest) {
+  const std::int64_t width = stored.width;
+  const std::int64_t height = stored.height;
   if (width <= height) return {shortest, static_cast<std::int32_t>(shortest * height / width)};
   return {static_cast<std::int32_t>(shortest * width / height), shortest};
 }
@@ -50,11 +50,7 @@ Size LargestOfPatches(const PreprocessSpec& spec, Size full) {
 void Normalize(const Image& fitted, const PreprocessSpec& spec, float* out) {
   const std::size_t plane = static_cast<std::size_t>(fitted.width) * fitted.height;
   for (int c = 0; c < 3; ++c) {
-    // A byte has 256 values: normalise those, then look up.
-    std::array<float, 256> normal;
-    for (int v = 0; v < 256; ++v) {
-      normal[v] = (static_cast<float>(v) * spec.rescale - spec.mean[c]) / spec.std[c];
-    }
+    const std::array<float, 256> normal = NormalLevels(spec, c);
     const std::uint8_t* in = fitted.pixels.data() + c;
     float* to = out + c * plane;
     for (std::size_t i = 0; i < plane; ++i) to[i] = normal[in[i * 3]];
@@ -72,33 +68,53 @@ Image FitForModel(const Image& image, const PreprocessSpec& spec) {
   return FitForModel(image, spec, {image.width, image.height});
 }
 
-Image FitForModel(const Image& image, const PreprocessSpec& spec, Size full) {
+FitPlan PlanFit(const PreprocessSpec& spec, Size stored, Size full) {
   if (spec.fit != PreprocessSpec::Fit::kShortestEdgeCrop) {
     const Size fitted = FittedSize(spec, full);
-    return Resize(image, fitted.width, fitted.height, spec.filter);
+    return {.resized = fitted, .part = {0, 0, fitted.width, fitted.height}, .out = fitted};
   }
-  const Size size = ShortestEdge(image, spec.resize_shortest);
+  const Size size = ShortestEdge(stored, spec.resize_shortest);
   // Where the crop starts; negative where the picture is smaller and black is put around it.
   const std::int32_t left = CropStart(size.width, spec.width, spec.crop_start);
   const std::int32_t top = CropStart(size.height, spec.height, spec.crop_start);
-  const std::int32_t width = std::min(size.width, spec.width);
-  const std::int32_t height = std::min(size.height, spec.height);
-  Image part = ResizeAndCrop(image, size.width, size.height, std::max(left, 0), std::max(top, 0),
-                             width, height, spec.filter);
-  if (width == spec.width && height == spec.height) return part;
+  return {.resized = size,
+          .part = {std::max(left, 0), std::max(top, 0), std::min(size.width, spec.width),
+                   std::min(size.height, spec.height)},
+          .out = {spec.width, spec.height},
+          .left = std::max(-left, 0),
+          .top = std::max(-top, 0)};
+}
+
+Image FitForModel(const Image& image, const PreprocessSpec& spec, Size full) {
+  const FitPlan plan = PlanFit(spec, {image.width, image.height}, full);
+  if (spec.fit != PreprocessSpec::Fit::kShortestEdgeCrop) {
+    return Resize(image, plan.resized.width, plan.resized.height, spec.filter);
+  }
+  Image part = ResizeAndCrop(image, plan.resized.width, plan.resized.height, plan.part.x,
+                             plan.part.y, plan.part.width, plan.part.height, spec.filter);
+  if (part.width == plan.out.width && part.height == plan.out.height) return part;
 
   Image padded;
-  padded.width = spec.width;
-  padded.height = spec.height;
-  padded.pixels.assign(static_cast<std::size_t>(spec.width) * spec.height * 3, 0);
-  const std::int32_t pad_left = std::max(-left, 0);
-  const std::int32_t pad_top = std::max(-top, 0);
-  for (std::int32_t y = 0; y < height; ++y) {
-    std::copy_n(
-        &part.pixels[static_cast<std::size_t>(y) * width * 3], width * 3,
-        &padded.pixels[((static_cast<std::size_t>(y) + pad_top) * spec.width + pad_left) * 3]);
+  padded.width = plan.out.width;
+  padded.height = plan.out.height;
+  padded.pixels.assign(static_cast<std::size_t>(padded.width) * padded.height * 3, 0);
+  for (std::int32_t y = 0; y < part.height; ++y) {
+    std::copy_n(&part.pixels[static_cast<std::size_t>(y) * part.width * 3], part.width * 3,
+                &padded.pixels[((static_cast<std::size_t>(y) + plan.top) * padded.width +
+                                static_cast<std::size_t>(plan.left)) *
+                               3]);
   }
   return padded;
+}
+
+// A byte has 256 values: those are normalised, then looked up.
+std::array<float, 256> NormalLevels(const PreprocessSpec& spec, int channel) {
+  const auto c = static_cast<std::size_t>(channel);
+  std::array<float, 256> normal;
+  for (std::size_t v = 0; v < normal.size(); ++v) {
+    normal[v] = (static_cast<float>(v) * spec.rescale - spec.mean[c]) / spec.std[c];
+  }
+  return normal;
 }
 
 PictureTensor Preprocess(const Image& image, const PreprocessSpec& spec, Size full) {

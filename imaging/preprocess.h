@@ -59,6 +59,24 @@ struct PictureTensor {
   PictureView view() const { return {values.data(), size}; }
 };
 
+// A decoded picture. `full` is its size before it was decoded at a smaller scale: the shape in
+// which the model sees it is that of the whole picture, which scaling may have rounded.
+struct PixelView {
+  const Image* image = nullptr;
+  Size full;
+};
+
+// What FitForModel does to a picture of `stored` pixels: it is resized to `resized`, of which
+// `part` is kept and put at (left, top) of `out`, black where nothing is.
+struct FitPlan {
+  Size resized;
+  Window part;
+  Size out;
+  std::int32_t left = 0;
+  std::int32_t top = 0;
+};
+FitPlan PlanFit(const PreprocessSpec& spec, Size stored, Size full);
+
 // The 8-bit picture just before normalisation: resized and cropped as transformers does it (the
 // longer side is int(shortest * long / short); the crop starts at (side - crop) / 2, padded with
 // black where the picture is smaller).
@@ -66,6 +84,9 @@ Image FitForModel(const Image& image, const PreprocessSpec& spec);
 // The same where `image` is a picture of `full` pixels that was decoded at a smaller scale: the
 // shape is that of the whole picture, which scaling may have rounded.
 Image FitForModel(const Image& image, const PreprocessSpec& spec, Size full);
+
+// What a byte of a channel becomes: (byte * rescale - mean) / std.
+std::array<float, 256> NormalLevels(const PreprocessSpec& spec, int channel);
 
 // FitForModel, then (pixel * rescale - mean) / std.
 PictureTensor Preprocess(const Image& image, const PreprocessSpec& spec, Size full);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/cpu_features.h"
 #include "imaging/resize_passes.h"
@@ -122,43 +123,63 @@ bool VerticalFirst(std::int32_t width, std::int32_t height, std::int32_t out_wid
          std::int64_t{height} - out_height > 2 * (std::int64_t{width} - out_width);
 }
 
+std::vector<PlannedPass> PlanResize(std::int32_t in_width, std::int32_t in_height,
+                                    std::int32_t out_width, std::int32_t out_height,
+                                    const Window& window, Filter filter) {
+  // A side that keeps its size has one tap of weight 1 for each position; Pillow leaves such a pass
+  // out.
+  const bool skip_horizontal = out_width == in_width && window.width == in_width;
+  const bool skip_vertical = out_height == in_height && window.height == in_height;
+  PlannedPass across{.in_width = in_width, .width = window.width, .height = in_height, .taps = {}};
+  PlannedPass down{.horizontal = false,
+                   .in_width = window.width,
+                   .width = window.width,
+                   .height = window.height,
+                   .taps = {}};
+  if (!skip_horizontal) {
+    across.taps = MakeTaps(in_width, out_width, window.x, window.width, filter);
+    if (skip_vertical) return {std::move(across)};
+  }
+  down.taps = MakeTaps(in_height, out_height, window.y, window.height, filter);
+  if (skip_horizontal) return {std::move(down)};
+  if (VerticalFirst(in_width, in_height, out_width, out_height)) {
+    down.in_width = down.width = in_width;
+    across.height = window.height;
+    return {std::move(down), std::move(across)};
+  }
+  // The horizontal pass runs over the rows that the vertical one will read, no more.
+  const Taps::Span rows = Reach(down.taps);
+  for (Taps::Span& span : down.taps.spans) span.first -= rows.first;
+  across.first_row = rows.first;
+  across.height = rows.count;
+  return {std::move(across), std::move(down)};
+}
+
 Image ResizeBy(const ResizePasses& passes, const Image& in, std::int32_t out_width,
                std::int32_t out_height, const Window& window, Filter filter) {
   Image out;
   out.width = window.width;
   out.height = window.height;
   out.pixels.resize(static_cast<std::size_t>(window.width) * window.height * 3);
-
-  // A side that keeps its size has one tap of weight 1 for each position; Pillow leaves such a pass
-  // out.
-  const bool skip_horizontal = out_width == in.width && window.width == in.width;
-  const bool skip_vertical = out_height == in.height && window.height == in.height;
-  const Taps horizontal = MakeTaps(in.width, out_width, window.x, window.width, filter);
-  Taps vertical = MakeTaps(in.height, out_height, window.y, window.height, filter);
-  const std::size_t in_row = static_cast<std::size_t>(in.width) * 3;
-  if (skip_horizontal) {
-    passes.vertical(in.pixels.data(), static_cast<std::int64_t>(in_row), vertical,
-                    out.pixels.data());
-    return out;
-  }
-  if (skip_vertical) {
-    passes.horizontal(in.pixels.data(), in.height, in.width, horizontal, out.pixels.data());
-    return out;
-  }
+  const std::vector<PlannedPass> plan =
+      PlanResize(in.width, in.height, out_width, out_height, window, filter);
+  const std::uint8_t* from = in.pixels.data();
   std::vector<std::uint8_t> middle;
-  if (VerticalFirst(in.width, in.height, out_width, out_height)) {
-    middle.resize(in_row * window.height);
-    passes.vertical(in.pixels.data(), static_cast<std::int64_t>(in_row), vertical, middle.data());
-    passes.horizontal(middle.data(), window.height, in.width, horizontal, out.pixels.data());
-    return out;
+  for (const PlannedPass& pass : plan) {
+    std::uint8_t* to = out.pixels.data();
+    if (&pass != &plan.back()) {
+      middle.resize(static_cast<std::size_t>(pass.width) * pass.height * 3);
+      to = middle.data();
+    }
+    if (pass.horizontal) {
+      const std::size_t row_bytes = static_cast<std::size_t>(pass.in_width) * 3;
+      passes.horizontal(from + static_cast<std::size_t>(pass.first_row) * row_bytes, pass.height,
+                        pass.in_width, pass.taps, to);
+    } else {
+      passes.vertical(from, std::int64_t{pass.in_width} * 3, pass.taps, to);
+    }
+    from = to;
   }
-  // The horizontal pass runs over the rows that the vertical one will read, no more.
-  const Taps::Span rows = Reach(vertical);
-  for (Taps::Span& span : vertical.spans) span.first -= rows.first;
-  middle.resize(static_cast<std::size_t>(rows.count) * window.width * 3);
-  passes.horizontal(in.pixels.data() + static_cast<std::size_t>(rows.first) * in_row, rows.count,
-                    in.width, horizontal, middle.data());
-  passes.vertical(middle.data(), std::int64_t{window.width} * 3, vertical, out.pixels.data());
   return out;
 }
 

@@ -8,6 +8,11 @@
 
 namespace espy::imaging {
 
+// A part of a picture, in pixels.
+struct Window {
+  std::int32_t x, y, width, height;
+};
+
 enum class Filter {
   kBilinear,
   kBicubic

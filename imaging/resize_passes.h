@@ -65,11 +65,23 @@ ResizePasses ChoosePasses();  // by what the CPU has
 bool VerticalFirst(std::int32_t width, std::int32_t height, std::int32_t out_width,
                    std::int32_t out_height);
 
+// One pass of a resize, over the picture or over what the pass before left.
+struct PlannedPass {
+  bool horizontal = true;
+  std::int32_t first_row = 0;          // of what a horizontal pass reads
+  std::int32_t in_width = 0;           // pixels, of what it reads
+  std::int32_t width = 0, height = 0;  // pixels, of what it leaves
+  Taps taps;
+};
+
+// The passes, one or two, that make the part `window` of a resize of in_width x in_height pixels to
+// out_width x out_height.
+std::vector<PlannedPass> PlanResize(std::int32_t in_width, std::int32_t in_height,
+                                    std::int32_t out_width, std::int32_t out_height,
+                                    const Window& window, Filter filter);
+
 // Resize with the passes given, so that a test can hold the forms against each other. window: the
 // part of the out_width x out_height result that is computed.
-struct Window {
-  std::int32_t x, y, width, height;
-};
 Image ResizeBy(const ResizePasses& passes, const Image& in, std::int32_t out_width,
                std::int32_t out_height, const Window& window, Filter filter);
 

@@ -54,8 +54,12 @@ class OnDevice final : public DeviceSearch {
            allowed >= least_allowed_ && k <= cuda::kMostSearchK;
   }
 
-  Status Search(const std::vector<DevicePart>& parts, const float* query, std::int64_t k, TopK* top,
-                std::vector<bool>* searched) override {
+  Status Read(const float* query, std::int64_t n, float* to) const override {
+    return cuda::DownloadFrom(query, to, static_cast<std::size_t>(n) * sizeof(float));
+  }
+
+  Status Search(const std::vector<DevicePart>& parts, const DeviceQuery& query, std::int64_t k,
+                TopK* top, std::vector<bool>* searched) override {
     searched->assign(parts.size(), false);
     if (parts.empty()) return Status::Ok();
     std::lock_guard lock(mutex_);
@@ -78,17 +82,21 @@ class OnDevice final : public DeviceSearch {
   }
 
  private:
-  Status SearchParts(const std::vector<DevicePart>& parts, const float* query, std::int64_t k,
+  Status SearchParts(const std::vector<DevicePart>& parts, const DeviceQuery& query, std::int64_t k,
                      std::vector<std::vector<Candidate>>* found, std::vector<bool>* searched) {
     Sweep();
-    const std::int64_t padded = parts[0].segment->padded();
-    ESPY_RETURN_IF_ERROR(Grow(&query_, static_cast<std::size_t>(padded) * 4));
-    ESPY_RETURN_IF_ERROR(query_.UploadPart(0, query, static_cast<std::size_t>(padded) * 4));
+    const float* asked = query.data;
+    if (!query.on_device) {
+      const auto bytes = static_cast<std::size_t>(parts[0].segment->padded()) * sizeof(float);
+      ESPY_RETURN_IF_ERROR(Grow(&query_, bytes));
+      ESPY_RETURN_IF_ERROR(query_.UploadPart(0, query.data, bytes));
+      asked = static_cast<const float*>(query_.data());
+    }
     const auto answers = parts.size() * static_cast<std::size_t>(k);
     ESPY_RETURN_IF_ERROR(Grow(&scores_, answers * 4));
     ESPY_RETURN_IF_ERROR(Grow(&rows_, answers * 4));
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const Status status = SearchPart(parts[i], k, static_cast<std::int64_t>(i) * k);
+      const Status status = SearchPart(parts[i], asked, k, static_cast<std::int64_t>(i) * k);
       if (status.code() == StatusCode::kResourceExhausted) {
         if (!std::exchange(said_full_, true)) {
           Log(LogLevel::kWarning, "search on " + info_.name + ": " + status.message() +
@@ -112,7 +120,7 @@ class OnDevice final : public DeviceSearch {
   }
 
   // Queues the search of one part; its answer goes to the places from `at` on.
-  Status SearchPart(const DevicePart& part, std::int64_t k, std::int64_t at) {
+  Status SearchPart(const DevicePart& part, const float* query, std::int64_t k, std::int64_t at) {
     ESPY_ASSIGN_OR_RETURN(Mirror * mirror, MirrorOf(part));
     cuda::SearchRows in{.halves = mirror->halves.data(),
                         .rows = part.rows,
@@ -130,7 +138,7 @@ class OnDevice final : public DeviceSearch {
       in.allowed = static_cast<const std::uint32_t*>(mirror->alive.data());
     }
     const cuda::SearchArgs args{.in = in,
-                                .queries = static_cast<const float*>(query_.data()),
+                                .queries = query,
                                 .count = 1,
                                 .k = static_cast<std::int32_t>(k),
                                 .scores = static_cast<float*>(scores_.data()) + at,

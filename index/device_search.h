@@ -29,16 +29,25 @@ struct DevicePart {
   std::function<void(RowMask*)> allowed;
 };
 
+// A query of the segments' padded dimension, in the host's memory or in the device's, where work
+// that is done has written it.
+struct DeviceQuery {
+  const float* data = nullptr;
+  bool on_device = false;
+};
+
 class DeviceSearch {
  public:
   virtual ~DeviceSearch() = default;
 
-  // Adds the k best rows of each part to `top`. `query` has the segments' padded dimension.
-  // searched[i] says whether part i was: one that finds no room on the device is left to the
-  // CPU. After any other error no part was, `top` is as before, and all later searches are left to
-  // the CPU. Any thread; searches take turns.
-  virtual Status Search(const std::vector<DevicePart>& parts, const float* query, std::int64_t k,
-                        TopK* top, std::vector<bool>* searched) = 0;
+  // Adds the k best rows of each part to `top`. searched[i] says whether part i was: one that finds
+  // no room on the device is left to the CPU. After any other error no part was, `top` is as
+  // before, and all later searches are left to the CPU. Any thread; searches take turns.
+  virtual Status Search(const std::vector<DevicePart>& parts, const DeviceQuery& query,
+                        std::int64_t k, TopK* top, std::vector<bool>* searched) = 0;
+
+  // Brings `n` numbers of a query on the device to the host, for the parts that the CPU searches.
+  virtual Status Read(const float* query, std::int64_t n, float* to) const = 0;
 
   // Whether a part of so many rows, of which about so many are allowed, is worth the way to the
   // device, and k within what it takes.

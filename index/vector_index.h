@@ -81,6 +81,12 @@ class View {
   // when fewer rows are alive and allowed.
   virtual Result<std::vector<Candidate>> Search(std::span<const float> query,
                                                 const SearchParams& params) const = 0;
+  // The same for a query that lies in the GPU's memory, PaddedDimension(dimension) numbers of which
+  // those beyond the dimension are zeros, and that stays there but for parts that the CPU searches.
+  // Unsupported where the index is searched on no GPU; InvalidArgument for a query that holds no
+  // numbers.
+  virtual Result<std::vector<Candidate>> SearchFromDevice(const float* query,
+                                                          const SearchParams& params) const = 0;
   virtual std::vector<std::uint64_t> LiveIds() const = 0;          // ascending
   virtual std::string Plan(const SearchParams& params) const = 0;  // one line for people
 };

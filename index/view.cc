@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "base/status_macros.h"
 #include "index/dot.h"
 
 namespace espy::index {
@@ -83,8 +84,8 @@ SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
   return {Way::kIndex, share, exact_cost};
 }
 
-std::vector<ViewPart> SegmentView::SearchDevice(const float* query, const SearchParams& params,
-                                                TopK* top) const {
+std::vector<ViewPart> SegmentView::SearchDevice(const DeviceQuery& query,
+                                                const SearchParams& params, TopK* top) const {
   std::vector<ViewPart> left, taken;
   for (const ViewPart& part : parts_) {
     (PlanPart(part, params).way == Way::kDevice ? taken : left).push_back(part);
@@ -185,18 +186,46 @@ Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
   std::vector<float> padded(static_cast<std::size_t>(PaddedDimension(dimension_)), 0.0f);
   std::copy(query.begin(), query.end(), padded.begin());
   TopK top(params.k, live_rows_);
-  for (const ViewPart& part : SearchDevice(padded.data(), params, &top)) {
+  SearchOnCpu(SearchDevice({.data = padded.data()}, params, &top), padded.data(), params, &top);
+  return top.TakeSorted();
+}
+
+Result<std::vector<Candidate>> SegmentView::SearchFromDevice(const float* query,
+                                                             const SearchParams& params) const {
+  if (device_ == nullptr) return Status::Unsupported("the index is not searched on a GPU");
+  if (params.k < 0 || params.ef_search < 1) {
+    return Status::InvalidArgument("k and ef_search must not be negative");
+  }
+  if (params.k == 0 || live_rows_ == 0) return std::vector<Candidate>{};
+  if (params.allowed.has_value() && params.allowed->empty()) return std::vector<Candidate>{};
+  TopK top(params.k, live_rows_);
+  const std::vector<ViewPart> left = SearchDevice({.data = query, .on_device = true}, params, &top);
+  if (!left.empty()) {
+    std::vector<float> padded(static_cast<std::size_t>(PaddedDimension(dimension_)));
+    ESPY_RETURN_IF_ERROR(device_->Read(query, std::ssize(padded), padded.data()));
+    SearchOnCpu(left, padded.data(), params, &top);
+  }
+  std::vector<Candidate> found = top.TakeSorted();
+  // Scores that are no numbers count as minus infinity, and come first only where all are.
+  if (!found.empty() && found.front().score == -std::numeric_limits<float>::infinity()) {
+    return Status::InvalidArgument("the query holds a value that is no number");
+  }
+  return found;
+}
+
+void SegmentView::SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
+                              const SearchParams& params, TopK* top) const {
+  for (const ViewPart& part : parts) {
     const PartPlan plan = PlanOnCpu(part, params);
-    if (plan.way == Way::kIndex && SearchIndex(part, plan, padded.data(), params, &top)) continue;
+    if (plan.way == Way::kIndex && SearchIndex(part, plan, query, params, top)) continue;
     SearchParams exact = params;
     exact.exact = true;
     if (PlanOnCpu(part, exact).way == Way::kAllowedRows) {
-      SearchAllowedRows(part, padded.data(), params, &top);
+      SearchAllowedRows(part, query, params, top);
     } else {
-      SearchRows(part, padded.data(), params, &top);
+      SearchRows(part, query, params, top);
     }
   }
-  return top.TakeSorted();
 }
 
 std::vector<std::uint64_t> SegmentView::LiveIds() const {

@@ -34,6 +34,8 @@ class SegmentView final : public View {
   std::int64_t live_rows() const override { return live_rows_; }
   Result<std::vector<Candidate>> Search(std::span<const float> query,
                                         const SearchParams& params) const override;
+  Result<std::vector<Candidate>> SearchFromDevice(const float* query,
+                                                  const SearchParams& params) const override;
   std::vector<std::uint64_t> LiveIds() const override;
   std::string Plan(const SearchParams& params) const override;
 
@@ -49,8 +51,11 @@ class SegmentView final : public View {
   PartPlan PlanPart(const ViewPart& part, const SearchParams& params) const;
 
   // Adds what the device finds to `top`; the parts that are left to the CPU.
-  std::vector<ViewPart> SearchDevice(const float* query, const SearchParams& params,
+  std::vector<ViewPart> SearchDevice(const DeviceQuery& query, const SearchParams& params,
                                      TopK* top) const;
+  // Adds what those parts hold; `query` has the padded dimension.
+  void SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
+                   const SearchParams& params, TopK* top) const;
   // The same without the device.
   PartPlan PlanOnCpu(const ViewPart& part, const SearchParams& params) const;
   void SearchRows(const ViewPart& part, const float* query, const SearchParams& params,

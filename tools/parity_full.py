@@ -84,7 +84,7 @@ def livelier(model):
     generator = torch.Generator().manual_seed(1)
     for name, parameter in model.named_parameters():
         if "norm" in name or "layrnorm" in name or "ln_" in name:
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
+            parameter.add_((torch.randn(parameter.shape, generator=generator) * 0.2).to(parameter))
         elif name.endswith("bias"):
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
         elif parameter.dim() == 2 and any(part in name for part in ("q_proj", "k_proj", "in_proj", "qkv")):

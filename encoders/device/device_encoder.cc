@@ -87,12 +87,43 @@ class TowersOnDevice : public DeviceEncoder {
 
   Status EncodeImages(std::span<const imaging::PictureView> pictures, float* out) override {
     ESPY_RETURN_IF_ERROR(LoadImage());
-    return Checked(image_->Encode(pictures, out), pictures.size(), out);
+    return Checked(image_->Encode(pictures, OnHost(out)), pictures.size(), out);
+  }
+
+  bool TakesPixels(const imaging::PixelView& picture) const override {
+    return image_ != nullptr && image_->TakesPixels(picture);
+  }
+
+  Status EncodePixels(std::span<const imaging::PixelView> pictures, float* out) override {
+    ESPY_RETURN_IF_ERROR(LoadImage());
+    return Checked(image_->EncodePixels(pictures, OnHost(out)), pictures.size(), out);
+  }
+
+  Result<DeviceVectors> KeepPixels(std::span<const imaging::PixelView> pictures,
+                                   std::int64_t stride) override {
+    ESPY_RETURN_IF_ERROR(LoadImage());
+    const std::int64_t floats = std::ssize(pictures) * stride;
+    ESPY_ASSIGN_OR_RETURN(cuda::DeviceBuffer allocated,
+                          cuda::DeviceBuffer::Allocate(static_cast<std::size_t>(floats) * 4));
+    const auto buffer = std::make_shared<cuda::DeviceBuffer>(std::move(allocated));
+    ESPY_RETURN_IF_ERROR(buffer->Clear());
+    auto* rows = static_cast<float*>(buffer->data());
+    ESPY_RETURN_IF_ERROR(image_->EncodePixels(pictures, {rows, stride, /*on_device=*/true}));
+    return DeviceVectors{.data = std::shared_ptr<const float>(buffer, rows),
+                         .count = std::ssize(pictures),
+                         .dimension = config_.projection,
+                         .stride = stride};
+  }
+
+  Status EncodeTensors(const float* tensors_on_device, std::int64_t count, float* out) override {
+    ESPY_RETURN_IF_ERROR(LoadImage());
+    return Checked(image_->EncodeTensors(tensors_on_device, count, OnHost(out)),
+                   static_cast<std::size_t>(count), out);
   }
 
   Status EncodeTexts(std::span<const std::vector<std::int32_t>> texts, float* out) override {
     if (text_ == nullptr) return Status::InvalidArgument("the text tower is not loaded");
-    return Checked(text_->Encode(texts, out), texts.size(), out);
+    return Checked(text_->Encode(texts, OnHost(out)), texts.size(), out);
   }
 
   // Both lanes full.
@@ -110,6 +141,8 @@ class TowersOnDevice : public DeviceEncoder {
   }
 
  private:
+  VectorRows OnHost(float* out) const { return {out, config_.projection}; }
+
   // A sum beyond FP16 is infinite, and what follows from it is not a number.
   Status Checked(Status status, std::size_t rows, const float* out) const {
     if (!status.ok()) return status;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "encoders/config.h"
+#include "encoders/device_vectors.h"
 #include "encoders/safetensors.h"
 #include "encoders/tower.h"
 #include "espy/precision.h"
@@ -38,6 +39,18 @@ class DeviceEncoder {
   virtual bool Takes(imaging::Size size) const = 0;
   // out: [pictures, dimension]. Unsupported when a number went beyond FP16.
   virtual Status EncodeImages(std::span<const imaging::PictureView> pictures, float* out) = 0;
+  // Decoded pictures, uploaded as bytes and preprocessed on the device: the same bits as
+  // EncodeImages gives for what imaging::Preprocess makes of them.
+  virtual bool TakesPixels(const imaging::PixelView& picture) const = 0;
+  virtual Status EncodePixels(std::span<const imaging::PixelView> pictures, float* out) = 0;
+  // The same, the vectors left on the device, each with zeros up to `stride` floats; one that went
+  // beyond FP16 holds NaN.
+  virtual Result<DeviceVectors> KeepPixels(std::span<const imaging::PixelView> pictures,
+                                           std::int64_t stride) = 0;
+  // Tensors [count, 3, image_size, image_size] that lie in the device's memory already, written by
+  // work that is done. InvalidArgument for NaFlex models. out: in the host's memory.
+  virtual Status EncodeTensors(const float* tensors_on_device, std::int64_t count, float* out) = 0;
+
   // texts: as TextTower::Encode takes them; after LoadText.
   virtual Status EncodeTexts(std::span<const std::vector<std::int32_t>> texts, float* out) = 0;
 

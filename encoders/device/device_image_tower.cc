@@ -1,11 +1,14 @@
 #include "encoders/device/device_image_tower.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/status_macros.h"
+#include "encoders/device/pixel_fitter.h"
 #include "encoders/siglip2/position_grid.h"
 #include "kernels/cuda/norm.h"
 #include "kernels/cuda/rows.h"
@@ -48,6 +51,7 @@ Result<std::unique_ptr<DeviceImageTower>> DeviceImageTower::Load(const ModelConf
   tower->config_ = config.vision;
   tower->clip_ = config.family == Family::kClip;
   tower->naflex_ = config.family == Family::kSiglip2;
+  tower->preprocess_ = config.preprocess;
   tower->type_ = type;
   tower->dimension_ = config.projection;
   tower->side_ = config.vision.image_size / config.vision.patch_size;
@@ -78,6 +82,12 @@ Status DeviceImageTower::Read(const ModelConfig& config, DeviceLoader* loader) {
   const std::int64_t width = config_.width, patch = config_.patch_size;
   const std::int64_t inputs = kChannels * patch * patch, patches = side_ * side_;
   const Weights& weights = loader->weights();
+  std::vector<float> normal;
+  for (int channel = 0; channel < kChannels; ++channel) {
+    const std::array<float, 256> levels = imaging::NormalLevels(preprocess_, channel);
+    normal.insert(normal.end(), levels.begin(), levels.end());
+  }
+  ESPY_ASSIGN_OR_RETURN(normal_, loader->Floats(normal));
   if (naflex_) {
     ESPY_ASSIGN_OR_RETURN(patch_, loader->ReadLinear("embeddings.patch_embedding", width, inputs));
     ESPY_ASSIGN_OR_RETURN(grid_,
@@ -123,6 +133,10 @@ bool DeviceImageTower::Takes(imaging::Size size) const {
          size.height % config_.patch_size == 0 && PatchesOf(size) <= most_patches_;
 }
 
+bool DeviceImageTower::TakesPixels(const imaging::PixelView& picture) const {
+  return Takes(imaging::FittedSize(preprocess_, picture.full));
+}
+
 DeviceImageTower::Layout DeviceImageTower::LayoutFor(std::int64_t pictures) const {
   const auto n = static_cast<std::size_t>(pictures);
   const auto patches = n * static_cast<std::size_t>(most_patches_);
@@ -154,96 +168,150 @@ LaneNeeds DeviceImageTower::NeedsFor(std::int64_t pictures) {
           }};
 }
 
-Status DeviceImageTower::Encode(std::span<const imaging::PictureView> pictures, float* out) {
-  const auto queue = [&](int number, Lane* lane, std::int64_t first, std::int64_t most) {
-    return QueuePass(
-        buffers_[number], lane,
-        pictures.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(most)));
+Status DeviceImageTower::Encode(std::span<const imaging::PictureView> pictures,
+                                const VectorRows& out) {
+  const auto queue = [&](int number, Lane* lane, std::int64_t first,
+                         std::int64_t most) -> Result<std::int64_t> {
+    Pass pass = Begin(number, lane);
+    auto* pixels = reinterpret_cast<float*>(lane->in.data() + pass.layout.pixels);
+    std::int64_t values = 0;
+    for (const imaging::PictureView& picture :
+         pictures.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(most))) {
+      const std::int64_t of_picture = kChannels * picture.size.width * picture.size.height;
+      std::memcpy(pixels + values, picture.values,
+                  static_cast<std::size_t>(of_picture) * sizeof(float));
+      Add(picture.size, values, &pass);
+      values += of_picture;
+    }
+    ESPY_RETURN_IF_ERROR(lane->stream.Upload(lane->staged + pass.layout.pixels, pixels,
+                                             static_cast<std::size_t>(values) * sizeof(float)));
+    return Queue(pass);
   };
   return lanes_->Encode(static_cast<std::int64_t>(pictures.size()), queue, out);
 }
 
-Result<std::int64_t> DeviceImageTower::QueuePass(const Buffers& buffers, Lane* lane,
-                                                 std::span<const imaging::PictureView> pictures) {
-  const Layout layout = LayoutFor(buffers.pictures);
-  const auto count = static_cast<std::int64_t>(pictures.size());
-  std::byte* host = lane->in.data();
-  auto* places = reinterpret_cast<cuda::PicturePlace*>(host);
-  auto* offsets = reinterpret_cast<std::int32_t*>(host + layout.offsets);
-  auto* singles = reinterpret_cast<std::int32_t*>(host + layout.singles);
-  auto* pooled = reinterpret_cast<std::int32_t*>(host + layout.pooled);
-  auto* pixels = reinterpret_cast<float*>(host + layout.pixels);
-  std::int64_t values = 0, patches = 0, longest = 0;
-  offsets[0] = singles[0] = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const imaging::PictureView& picture = pictures[static_cast<std::size_t>(i)];
-    const std::int64_t of_picture = kChannels * picture.size.width * picture.size.height;
-    const std::int64_t tokens = TokensOf(picture.size);
-    places[i] = {.first = values,
-                 .width = picture.size.width,
-                 .height = picture.size.height,
-                 .first_row = static_cast<std::int32_t>(patches)};
-    std::memcpy(pixels + values, picture.values,
-                static_cast<std::size_t>(of_picture) * sizeof(float));
-    pooled[i] = offsets[i];
-    offsets[i + 1] = offsets[i] + static_cast<std::int32_t>(tokens);
-    singles[i + 1] = static_cast<std::int32_t>(i + 1);
-    values += of_picture;
-    patches += PatchesOf(picture.size);
-    longest = std::max(longest, tokens);
-  }
-  if (naflex_) FillPositions(pictures, reinterpret_cast<float*>(host + layout.positions));
+Status DeviceImageTower::EncodePixels(std::span<const imaging::PixelView> pictures,
+                                      const VectorRows& out) {
+  const auto queue = [&](int number, Lane* lane, std::int64_t first,
+                         std::int64_t most) -> Result<std::int64_t> {
+    Pass pass = Begin(number, lane);
+    const std::size_t at = pass.layout.pixels;
+    PixelFitter fitter(preprocess_, lane->in.data() + at, lane->staged + at,
+                       pass.layout.bytes - at);
+    for (const imaging::PixelView& picture :
+         pictures.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(most))) {
+      const std::optional<PixelFitter::Fitted> fitted = fitter.Add(picture);
+      if (!fitted) break;  // the rest is for the next pass
+      Add(fitted->size, fitted->first, &pass);
+    }
+    ESPY_RETURN_IF_ERROR(fitter.Queue(lane->stream));
+    pass.normal = normal_;
+    return Queue(pass);
+  };
+  return lanes_->Encode(static_cast<std::int64_t>(pictures.size()), queue, out);
+}
 
+Status DeviceImageTower::EncodeTensors(const float* tensors, std::int64_t count,
+                                       const VectorRows& out) {
+  if (naflex_) {
+    return Status::InvalidArgument(
+        "pictures of a NaFlex model have sizes of their own and come one by one, not as a tensor");
+  }
+  const auto side = static_cast<std::int32_t>(config_.image_size);
+  const std::int64_t of_picture = kChannels * side * side;
+  const auto queue = [&](int number, Lane* lane, std::int64_t first,
+                         std::int64_t most) -> Result<std::int64_t> {
+    Pass pass = Begin(number, lane);
+    pass.pixels = tensors;
+    for (std::int64_t i = first; i < first + most; ++i) Add({side, side}, i * of_picture, &pass);
+    return Queue(pass);
+  };
+  return lanes_->Encode(count, queue, out);
+}
+
+DeviceImageTower::Pass DeviceImageTower::Begin(int number, Lane* lane) {
+  Pass pass{.lane = lane, .buffers = &buffers_[number], .layout = {}, .sizes = {}};
+  pass.layout = LayoutFor(pass.buffers->pictures);
+  pass.pixels = lane->staged + pass.layout.pixels;
+  return pass;
+}
+
+void DeviceImageTower::Add(imaging::Size size, std::int64_t first, Pass* pass) const {
+  std::byte* host = pass->lane->in.data();
+  auto* places = reinterpret_cast<cuda::PicturePlace*>(host);
+  auto* offsets = reinterpret_cast<std::int32_t*>(host + pass->layout.offsets);
+  auto* singles = reinterpret_cast<std::int32_t*>(host + pass->layout.singles);
+  auto* pooled = reinterpret_cast<std::int32_t*>(host + pass->layout.pooled);
+  const std::size_t i = pass->sizes.size();
+  if (i == 0) offsets[0] = singles[0] = 0;
+  places[i] = {.first = first,
+               .width = size.width,
+               .height = size.height,
+               .first_row = static_cast<std::int32_t>(pass->patches)};
+  pooled[i] = offsets[i];
+  offsets[i + 1] = offsets[i] + static_cast<std::int32_t>(TokensOf(size));
+  singles[i + 1] = static_cast<std::int32_t>(i + 1);
+  pass->sizes.push_back(size);
+  pass->patches += PatchesOf(size);
+  pass->longest = std::max(pass->longest, TokensOf(size));
+}
+
+Result<std::int64_t> DeviceImageTower::Queue(const Pass& pass) const {
+  const Layout& layout = pass.layout;
+  Lane* lane = pass.lane;
+  std::byte* host = lane->in.data();
   const auto upload = [&](std::size_t first, std::size_t bytes) {
     return lane->stream.Upload(lane->staged + first, host + first, bytes);
   };
   ESPY_RETURN_IF_ERROR(upload(0, layout.positions));
   if (naflex_) {
-    ESPY_RETURN_IF_ERROR(
-        upload(layout.positions, static_cast<std::size_t>(patches * config_.width) * 4));
+    FillPositions(pass);
+    ESPY_RETURN_IF_ERROR(upload(
+        layout.positions, static_cast<std::size_t>(pass.patches * config_.width) * sizeof(float)));
   }
-  ESPY_RETURN_IF_ERROR(upload(layout.pixels, static_cast<std::size_t>(values) * 4));
-
   const auto staged = [&]<class T>(std::size_t first, T) {
     return reinterpret_cast<const T*>(lane->staged + first);
   };
-  const auto rows = static_cast<std::int32_t>(patches);
+  const auto count = static_cast<std::int64_t>(pass.sizes.size());
+  const auto rows = static_cast<std::int32_t>(pass.patches);
   ESPY_RETURN_IF_ERROR(cuda::ExtractPatches({.type = type_,
-                                             .pixels = lane->staged + layout.pixels,
+                                             .pixels = pass.pixels,
+                                             .normal = pass.normal,
                                              .pictures = staged(0, cuda::PicturePlace{}),
                                              .count = static_cast<std::int32_t>(count),
                                              .rows = rows,
                                              .patch = static_cast<std::int32_t>(config_.patch_size),
                                              .channels_last = naflex_,
-                                             .out = buffers.layers.hidden,
+                                             .out = pass.buffers->layers.hidden,
                                              .out_stride = patch_.inputs},
                                             lane->stream.handle()));
   const DeviceQueue queue{.type = type_,
                           .stream = lane->stream.handle(),
                           .workspace = lane->workspace,
                           .workspace_bytes = Lanes::kWorkspaceBytes};
-  const DeviceSequences sequences{.count = static_cast<std::int32_t>(count),
-                                  .rows = offsets[count],
-                                  .longest = static_cast<std::int32_t>(longest),
-                                  .offsets = staged(layout.offsets, std::int32_t{}),
-                                  .singles = staged(layout.singles, std::int32_t{}),
-                                  .pooled = staged(layout.pooled, std::int32_t{})};
+  const DeviceSequences sequences{
+      .count = static_cast<std::int32_t>(count),
+      .rows = reinterpret_cast<const std::int32_t*>(host + layout.offsets)[count],
+      .longest = static_cast<std::int32_t>(pass.longest),
+      .offsets = staged(layout.offsets, std::int32_t{}),
+      .singles = staged(layout.singles, std::int32_t{}),
+      .pooled = staged(layout.pooled, std::int32_t{})};
   const float* positions = naflex_ ? staged(layout.positions, float{}) : positions_;
   const auto work = [&] {
-    return QueueTower(queue, sequences, rows, positions, buffers.layers, lane->result);
+    return QueueTower(queue, sequences, rows, positions, pass.buffers->layers, lane->result);
   };
   // Pictures of their own sizes seldom come in the same way twice.
   ESPY_RETURN_IF_ERROR(naflex_ ? work() : lane->recorded.Run(count, lane->stream, work));
   return count;
 }
 
-void DeviceImageTower::FillPositions(std::span<const imaging::PictureView> pictures,
-                                     float* positions) const {
-  for (const imaging::PictureView& picture : pictures) {
-    const std::int64_t values = PatchesOf(picture.size) * config_.width;
+void DeviceImageTower::FillPositions(const Pass& pass) const {
+  auto* positions = reinterpret_cast<float*>(pass.lane->in.data() + pass.layout.positions);
+  for (const imaging::Size size : pass.sizes) {
+    const std::int64_t values = PatchesOf(size) * config_.width;
     std::fill(positions, positions + values, 0.0f);
-    AddResizedGrid(grid_.data(), side_, config_.width, picture.size.height / config_.patch_size,
-                   picture.size.width / config_.patch_size, positions);
+    AddResizedGrid(grid_.data(), side_, config_.width, size.height / config_.patch_size,
+                   size.width / config_.patch_size, positions);
     positions += values;
   }
 }

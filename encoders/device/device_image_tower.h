@@ -12,6 +12,7 @@
 #include "encoders/device/device_pool.h"
 #include "encoders/device/device_transformer.h"
 #include "encoders/device/lanes.h"
+#include "encoders/device/vector_rows.h"
 #include "encoders/safetensors.h"
 #include "espy/status.h"
 #include "imaging/preprocess.h"
@@ -31,8 +32,18 @@ class DeviceImageTower {
                                                         cuda::VramBudget* budget);
 
   bool Takes(imaging::Size size) const;
-  // pictures: each of a size that Takes() allows. out: [pictures, projection], unit length.
-  Status Encode(std::span<const imaging::PictureView> pictures, float* out);
+  // Whether the model's preprocessing gives pictures of such a size.
+  bool TakesPixels(const imaging::PixelView& picture) const;
+
+  // Vectors are of unit length.
+  // pictures: each of a size that Takes() allows.
+  Status Encode(std::span<const imaging::PictureView> pictures, const VectorRows& out);
+  // Decoded pictures, each one that TakesPixels() allows: the same bits as what imaging::Preprocess
+  // makes of them has.
+  Status EncodePixels(std::span<const imaging::PixelView> pictures, const VectorRows& out);
+  // Tensors [count, 3, image_size, image_size] in the device's memory, which the work queued by
+  // others has written. InvalidArgument for a model whose pictures have sizes of their own.
+  Status EncodeTensors(const float* tensors, std::int64_t count, const VectorRows& out);
 
   std::int64_t pictures_of_pass() const { return lanes_->most(); }
 
@@ -54,9 +65,23 @@ class DeviceImageTower {
   LaneNeeds NeedsFor(std::int64_t pictures);
   std::int64_t PatchesOf(imaging::Size size) const;
   std::int64_t TokensOf(imaging::Size size) const { return PatchesOf(size) + (clip_ ? 1 : 0); }
-  Result<std::int64_t> QueuePass(const Buffers& buffers, Lane* lane,
-                                 std::span<const imaging::PictureView> pictures);
-  void FillPositions(std::span<const imaging::PictureView> pictures, float* positions) const;
+  // A pass as it is put together in the lane's page-locked memory.
+  struct Pass {
+    Lane* lane = nullptr;
+    const Buffers* buffers = nullptr;
+    Layout layout;
+    std::vector<imaging::Size> sizes;
+    std::int64_t patches = 0, longest = 0;
+    // Where the pictures' places are counted from, on the device.
+    const void* pixels = nullptr;
+    const float* normal = nullptr;  // where they are bytes
+  };
+  Pass Begin(int number, Lane* lane);
+  // A picture whose values begin at `first`.
+  void Add(imaging::Size size, std::int64_t first, Pass* pass) const;
+  // Uploads what was added, and queues the way from pixels, which are there by then, to vectors.
+  Result<std::int64_t> Queue(const Pass& pass) const;
+  void FillPositions(const Pass& pass) const;
   // From rows of patches in at.hidden to unit vectors.
   Status QueueTower(const DeviceQueue& queue, const DeviceSequences& sequences,
                     std::int32_t patches, const float* positions,
@@ -70,6 +95,8 @@ class DeviceImageTower {
   std::int64_t dimension_ = 0;
   std::int64_t side_ = 0;          // of the grid that positions were learned for
   std::int64_t most_patches_ = 0;  // of a picture
+  imaging::PreprocessSpec preprocess_;
+  const float* normal_ = nullptr;  // [3, 256]: what a byte stands for
   cuda::VramArena weights_;
   DeviceLinear patch_;
   const float* class_ = nullptr;

@@ -98,7 +98,8 @@ LaneNeeds DeviceTextTower::NeedsFor(std::int64_t texts) {
           }};
 }
 
-Status DeviceTextTower::Encode(std::span<const std::vector<std::int32_t>> texts, float* out) {
+Status DeviceTextTower::Encode(std::span<const std::vector<std::int32_t>> texts,
+                               const VectorRows& out) {
   const auto queue = [&](int number, Lane* lane, std::int64_t first, std::int64_t most) {
     return QueuePass(
         buffers_[number], lane,

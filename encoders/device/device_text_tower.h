@@ -25,8 +25,8 @@ class DeviceTextTower {
                                                        kernels::ElementType type,
                                                        cuda::VramBudget* budget);
 
-  // texts: as TextTower::Encode takes them. out: [texts, projection], unit length.
-  Status Encode(std::span<const std::vector<std::int32_t>> texts, float* out);
+  // texts: as TextTower::Encode takes them. Vectors are of unit length.
+  Status Encode(std::span<const std::vector<std::int32_t>> texts, const VectorRows& out);
 
  private:
   struct Buffers {

@@ -1,6 +1,6 @@
 #include "encoders/device/lanes.h"
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -80,16 +80,29 @@ void Lanes::Drop() {
   lanes_.clear();
 }
 
+Status Lanes::QueueResults(Lane* lane) const {
+  const std::size_t row_bytes = static_cast<std::size_t>(dimension_) * sizeof(float);
+  const auto rows = static_cast<std::size_t>(lane->items);
+  if (!lane->to.on_device) {
+    return lane->stream.Download(lane->out.data(), lane->result, rows * row_bytes);
+  }
+  return lane->stream.CopyRows(lane->to.data,
+                               static_cast<std::size_t>(lane->to.stride) * sizeof(float),
+                               lane->result, row_bytes, row_bytes, rows);
+}
+
 Status Lanes::Finish(Lane* lane) {
   if (lane->items == 0) return Status::Ok();
   ESPY_RETURN_IF_ERROR(lane->stream.Wait());
-  std::memcpy(lane->to, lane->out.data(),
-              static_cast<std::size_t>(lane->items * dimension_) * sizeof(float));
+  const auto* rows = reinterpret_cast<const float*>(lane->out.data());
+  for (std::int64_t i = 0; i < lane->items && !lane->to.on_device; ++i) {
+    std::copy_n(rows + i * dimension_, dimension_, lane->to.From(i).data);
+  }
   lane->items = 0;
   return Status::Ok();
 }
 
-Status Lanes::TryEncode(std::int64_t count, const Queue& queue, float* out) {
+Status Lanes::TryEncode(std::int64_t count, const Queue& queue, const VectorRows& out) {
   ESPY_RETURN_IF_ERROR(Make());
   std::size_t turn = 0;
   for (std::int64_t first = 0; first < count;) {
@@ -99,17 +112,16 @@ Status Lanes::TryEncode(std::int64_t count, const Queue& queue, float* out) {
     ESPY_ASSIGN_OR_RETURN(const std::int64_t n, queue(static_cast<int>(number), &lane, first,
                                                       std::min(most_, count - first)));
     ESPY_CHECK(n > 0 && n <= most_ && n <= count - first, "a pass has as many items as it may");
-    ESPY_RETURN_IF_ERROR(lane.stream.Download(
-        lane.out.data(), lane.result, static_cast<std::size_t>(n * dimension_) * sizeof(float)));
     lane.items = n;
-    lane.to = out + first * dimension_;
+    lane.to = out.From(first);
+    ESPY_RETURN_IF_ERROR(QueueResults(&lane));
     first += n;
   }
   for (Lane& lane : lanes_) ESPY_RETURN_IF_ERROR(Finish(&lane));
   return Status::Ok();
 }
 
-Status Lanes::Encode(std::int64_t count, const Queue& queue, float* out) {
+Status Lanes::Encode(std::int64_t count, const Queue& queue, const VectorRows& out) {
   const std::lock_guard lock(mutex_);
   while (true) {
     Status status = TryEncode(count, queue, out);

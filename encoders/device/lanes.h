@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "encoders/device/vector_rows.h"
 #include "espy/status.h"
 #include "kernels/cuda/stream.h"
 #include "kernels/cuda/vram.h"
@@ -45,7 +46,7 @@ struct Lane {
 
   // Of the pass under way.
   std::int64_t items = 0;
-  float* to = nullptr;
+  VectorRows to;  // the pass's part
 };
 
 // What a tower needs of a lane for passes of at most `items` items: taken from the arena (and kept
@@ -73,9 +74,9 @@ class Lanes {
   // whose last writes lane->result; n is what it returns, 1 at least and `most` at most.
   using Queue = std::function<Result<std::int64_t>(int number, Lane* lane, std::int64_t first,
                                                    std::int64_t most)>;
-  // All of `count` items; out: [count, dimension]. Where memory runs out, passes become half as
-  // large until a single item does not fit. One call at a time; others wait.
-  Status Encode(std::int64_t count, const Queue& queue, float* out);
+  // All of `count` items, a row of `out` each, there when it returns. Where memory runs out, passes
+  // become half as large until a single item does not fit. One call at a time; others wait.
+  Status Encode(std::int64_t count, const Queue& queue, const VectorRows& out);
 
   // Items of a pass: as many as fit when last tried.
   std::int64_t most() const {
@@ -86,7 +87,9 @@ class Lanes {
  private:
   Status Make();
   Status TryMake(std::int64_t items, int lanes);
-  Status TryEncode(std::int64_t count, const Queue& queue, float* out);
+  Status TryEncode(std::int64_t count, const Queue& queue, const VectorRows& out);
+  // Queues the way of a pass's vectors to where they go.
+  Status QueueResults(Lane* lane) const;
   Status Finish(Lane* lane);
   void Halve(const Status& why);
   void Drop();

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/status_macros.h"
 #include "kernels/cuda/device_buffer.h"
 #include "kernels/cuda/launch.cuh"
 
@@ -29,17 +30,19 @@ Result<std::uint64_t> FreeMemory() {
 
 Result<DeviceBuffer> DeviceBuffer::Allocate(std::size_t bytes) {
   DeviceBuffer buffer;
-  const cudaError_t error = cudaMalloc(&buffer.data_, bytes);
-  if (error != cudaSuccess) {
-    buffer.data_ = nullptr;
-    cudaGetLastError();  // an allocation that failed is no error of what follows
-    return OfCuda(error, std::to_string(bytes) + " bytes on the GPU");
-  }
+  ESPY_RETURN_IF_ERROR(
+      Allocated(cudaMalloc(&buffer.data_, bytes), &buffer.data_, bytes, "on the GPU"));
   buffer.bytes_ = bytes;
   return Result<DeviceBuffer>(std::move(buffer));
 }
 
 DeviceBuffer::~DeviceBuffer() { cudaFree(data_); }
+
+Status DeviceBuffer::Clear() {
+  const cudaError_t error = cudaMemset(data_, 0, bytes_);
+  // Other streams do not wait for the default one.
+  return OfCuda(error == cudaSuccess ? cudaStreamSynchronize(nullptr) : error, "work on the GPU");
+}
 
 Status DeviceBuffer::Upload(const void* from) { return UploadPart(0, from, bytes_); }
 Status DeviceBuffer::Download(void* to) const { return DownloadPart(0, to, bytes_); }
@@ -53,9 +56,11 @@ Status DeviceBuffer::UploadPart(std::size_t at, const void* from, std::size_t by
 
 Status DeviceBuffer::DownloadPart(std::size_t at, void* to, std::size_t bytes) const {
   ESPY_CHECK(at <= bytes_ && bytes <= bytes_ - at, "a copy stays within the buffer");
-  return OfCuda(
-      cudaMemcpy(to, static_cast<const std::byte*>(data_) + at, bytes, cudaMemcpyDeviceToHost),
-      "copy from the GPU");
+  return DownloadFrom(static_cast<const std::byte*>(data_) + at, to, bytes);
+}
+
+Status DownloadFrom(const void* from_device, void* to, std::size_t bytes) {
+  return OfCuda(cudaMemcpy(to, from_device, bytes, cudaMemcpyDeviceToHost), "copy from the GPU");
 }
 
 }  // namespace espy::cuda

@@ -41,6 +41,8 @@ class DeviceBuffer {
   DeviceBuffer& operator=(const DeviceBuffer&) = delete;
   ~DeviceBuffer();
 
+  Status Clear();  // to zeros, which are there when it returns
+
   // Wait for the default stream's work and copy bytes() bytes.
   Status Upload(const void* from);
   Status Download(void* to) const;
@@ -55,6 +57,9 @@ class DeviceBuffer {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
 };
+
+// Waits for the default stream's work and copies bytes that no DeviceBuffer of the caller's holds.
+Status DownloadFrom(const void* from_device, void* to, std::size_t bytes);
 
 }  // namespace espy::cuda
 

@@ -33,6 +33,14 @@ inline Status OfCuda(cudaError_t error, const std::string& what) {
   return Status::Unavailable(text);
 }
 
+// Of an allocation of `bytes`, whose pointer is at `data`; `where` ends the message's subject.
+inline Status Allocated(cudaError_t error, void** data, std::size_t bytes, const char* where) {
+  if (error == cudaSuccess) return Status::Ok();
+  *data = nullptr;
+  cudaGetLastError();  // an allocation that failed is no error of what follows
+  return OfCuda(error, std::to_string(bytes) + " bytes " + where);
+}
+
 // Shared memory that a block of the current device may have at most.
 inline int MostSharedBytes() {
   int device = 0, bytes = 0;

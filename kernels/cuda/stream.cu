@@ -1,3 +1,4 @@
+#include "base/status_macros.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/stream.h"
 
@@ -29,6 +30,13 @@ Status Stream::Upload(void* to_device, const void* from, std::size_t bytes) cons
 Status Stream::Download(void* to, const void* from_device, std::size_t bytes) const {
   return OfCuda(cudaMemcpyAsync(to, from_device, bytes, cudaMemcpyDeviceToHost, Of(handle_)),
                 "copy from the GPU");
+}
+
+Status Stream::CopyRows(void* to, std::size_t to_stride, const void* from, std::size_t from_stride,
+                        std::size_t row_bytes, std::size_t rows) const {
+  return OfCuda(cudaMemcpy2DAsync(to, to_stride, from, from_stride, row_bytes, rows,
+                                  cudaMemcpyDeviceToDevice, Of(handle_)),
+                "copy on the GPU");
 }
 
 Status Stream::Wait() const {
@@ -63,12 +71,8 @@ Status Graph::Launch(const Stream& stream) const {
 
 Result<PinnedBuffer> PinnedBuffer::Allocate(std::size_t bytes) {
   PinnedBuffer buffer;
-  const cudaError_t error = cudaMallocHost(&buffer.data_, bytes);
-  if (error != cudaSuccess) {
-    buffer.data_ = nullptr;
-    cudaGetLastError();  // an allocation that failed is no error of what follows
-    return OfCuda(error, std::to_string(bytes) + " bytes of page-locked memory");
-  }
+  ESPY_RETURN_IF_ERROR(Allocated(cudaMallocHost(&buffer.data_, bytes), &buffer.data_, bytes,
+                                 "of page-locked memory"));
   buffer.bytes_ = bytes;
   return Result<PinnedBuffer>(std::move(buffer));
 }

@@ -34,6 +34,9 @@ class Stream {
   // Copies between memory of a PinnedBuffer, which must not change before Wait(), and the device's.
   Status Upload(void* to_device, const void* from, std::size_t bytes) const;
   Status Download(void* to, const void* from_device, std::size_t bytes) const;
+  // `rows` rows of `row_bytes`, the device's memory both; strides are in bytes.
+  Status CopyRows(void* to, std::size_t to_stride, const void* from, std::size_t from_stride,
+                  std::size_t row_bytes, std::size_t rows) const;
   Status Wait() const;
 
   // Records the kernels that `body` queues on this stream instead of running them. Their arguments

@@ -11,6 +11,7 @@
 #include "encoders/encoder.h"
 #include "espy/log.h"
 #include "kernels/cuda/emulation/runtime.h"
+#include "tests/imaging/noise.h"
 #include "tests/parity/formula.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
@@ -209,6 +210,34 @@ TEST_F(DeviceFaults, APrecisionThatTheDeviceLacksIsToldOrLeadsToTheCpu) {
     const auto any = Load({.threads = 1, .precision = precision, .device = Device::kAuto});
     EXPECT_EQ(any->device(), "cpu");
   }
+}
+
+// Pictures as bytes: on the device while there is one, by the CPU from then on.
+TEST_F(DeviceFaults, DecodedPicturesGoTheSameWays) {
+  const imaging::Image image = imaging::Noise(3, 60, 45);
+  const std::vector<imaging::PixelView> views{{&image, {60, 45}}};
+  const auto vector_of = [&](const Encoder& encoder) {
+    std::vector<float> out(static_cast<std::size_t>(encoder.info().dimension));
+    EXPECT_TRUE(encoder.EncodePixels(views, out.data()).ok());
+    return out;
+  };
+  const auto cpu = Load({.threads = 1, .device = Device::kCpu});
+  EXPECT_FALSE(cpu->on_device());
+  EXPECT_EQ(cpu->KeepPixels(views, 32).status().code(), StatusCode::kUnavailable);
+  const std::vector<float> expected = vector_of(*cpu);
+
+  const auto encoder = Load({.threads = 1, .device = Device::kCuda});
+  EXPECT_TRUE(encoder->on_device());
+  emulation::ResetCounts();
+  ExpectClose(vector_of(*encoder), expected, encoder->info().dimension);
+  EXPECT_GT(emulation::CurrentCounts().launches, 0u);
+  ESPY_ASSERT_OK(encoder->KeepPixels(views, 32));
+  emulation::LoseDeviceAfter(2);
+  EXPECT_EQ(vector_of(*encoder), expected);
+  EXPECT_FALSE(encoder->on_device());
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_EQ(encoder->KeepPixels(views, 32).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(warnings_.size(), 1u);
 }
 
 TEST_F(DeviceFaults, ManyThreadsShareTheDevice) {

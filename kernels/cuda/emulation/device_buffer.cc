@@ -31,6 +31,12 @@ Result<DeviceBuffer> DeviceBuffer::Allocate(std::size_t bytes) {
 
 DeviceBuffer::~DeviceBuffer() { emulation::FreeDevice(data_); }
 
+Status DeviceBuffer::Clear() {
+  ESPY_RETURN_IF_ERROR(emulation::Touch());
+  if (bytes_ > 0) std::memset(data_, 0, bytes_);
+  return Status::Ok();
+}
+
 Status DeviceBuffer::Upload(const void* from) { return UploadPart(0, from, bytes_); }
 Status DeviceBuffer::Download(void* to) const { return DownloadPart(0, to, bytes_); }
 
@@ -44,9 +50,16 @@ Status DeviceBuffer::UploadPart(std::size_t at, const void* from, std::size_t by
 
 Status DeviceBuffer::DownloadPart(std::size_t at, void* to, std::size_t bytes) const {
   ESPY_CHECK(at <= bytes_ && bytes <= bytes_ - at, "a copy stays within the buffer");
+  if (bytes == 0) return Status::Ok();
+  return DownloadFrom(static_cast<const std::byte*>(data_) + at, to, bytes);
+}
+
+Status DownloadFrom(const void* from_device, void* to, std::size_t bytes) {
+  emulation::RequireDevice(from_device, bytes);
   ESPY_RETURN_IF_ERROR(emulation::Touch());
   if (emulation::DeviceFails()) return Status::Unavailable("copy from the GPU: it is lost");
-  if (bytes > 0) std::memcpy(to, static_cast<const std::byte*>(data_) + at, bytes);
+  emulation::CountDownload(bytes);
+  std::memcpy(to, from_device, bytes);
   return Status::Ok();
 }
 

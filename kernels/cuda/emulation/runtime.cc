@@ -164,6 +164,8 @@ Status Queued(void* stream, Work work) {
 
 }  // namespace
 
+void CountDownload(std::uint64_t bytes) { Count(&Counts::downloaded_bytes, bytes); }
+
 Status Launched(void* stream, Work work) {
   if (stream == nullptr) {
     ESPY_RETURN_IF_ERROR(Touch());
@@ -200,7 +202,21 @@ Status Stream::Upload(void* to_device, const void* from, std::size_t bytes) cons
 Status Stream::Download(void* to, const void* from_device, std::size_t bytes) const {
   emulation::RequireDevice(from_device, bytes);
   emulation::RequirePinned(to, bytes);
+  emulation::CountDownload(bytes);
   return emulation::Queued(handle_, [=] { std::memcpy(to, from_device, bytes); });
+}
+
+Status Stream::CopyRows(void* to, std::size_t to_stride, const void* from, std::size_t from_stride,
+                        std::size_t row_bytes, std::size_t rows) const {
+  if (rows == 0) return Status::Ok();
+  emulation::RequireDevice(to, (rows - 1) * to_stride + row_bytes);
+  emulation::RequireDevice(from, (rows - 1) * from_stride + row_bytes);
+  return emulation::Queued(handle_, [=] {
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
+                  static_cast<const std::byte*>(from) + row * from_stride, row_bytes);
+    }
+  });
 }
 
 Status Stream::Wait() const {

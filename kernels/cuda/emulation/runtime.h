@@ -29,6 +29,7 @@ struct Counts {
   std::uint64_t replays = 0;      // launches of a graph
   std::uint64_t uploads = 0;      // by streams
   std::uint64_t uploaded_bytes = 0;
+  std::uint64_t downloaded_bytes = 0;  // by streams and buffers
 };
 Counts CurrentCounts();
 void ResetCounts();  // but for the memory in use
@@ -45,6 +46,8 @@ std::uint64_t FreeDeviceMemory();
 // Stops the program unless [data, data + bytes) is memory of the device, or page-locked.
 void RequireDevice(const void* data, std::size_t bytes);
 void RequirePinned(const void* data, std::size_t bytes);
+
+void CountDownload(std::uint64_t bytes);
 
 // A kernel's launch: done at once on the null stream, else recorded or queued.
 Status Launched(void* stream, std::function<void()> work);

@@ -1,6 +1,7 @@
 #include "index/row_index.h"
 
 #include "base/thread_pool.h"
+#include "index/graph_index.h"
 #include "index/hnsw_index.h"
 
 namespace espy::index {
@@ -10,10 +11,13 @@ Result<std::unique_ptr<RowIndex>> BuildRowIndex(const HalfRows& rows, const Inde
   const bool flat = options.kind == IndexKind::kFlat ||
                     (options.kind == IndexKind::kAuto && rows.n < options.hnsw_rows);
   if (flat) return std::unique_ptr<RowIndex>();
-  return HnswIndex::Build(rows,
-                          {options.hnsw_m, options.hnsw_ef_construction,
-                           options.threads > 0 ? options.threads : CoreCount()},
-                          std::move(stop));
+  const int threads = options.threads > 0 ? options.threads : CoreCount();
+  if (options.kind == IndexKind::kHnsw) {
+    return HnswIndex::Build(rows, {options.hnsw_m, options.hnsw_ef_construction, threads},
+                            std::move(stop));
+  }
+  return GraphIndex::Build(rows, {.ef_construction = options.graph_ef_construction}, threads,
+                           std::move(stop));
 }
 
 Result<std::unique_ptr<RowIndex>> ParseRowIndex(IndexKind kind, const HalfRows& rows,
@@ -21,6 +25,8 @@ Result<std::unique_ptr<RowIndex>> ParseRowIndex(IndexKind kind, const HalfRows& 
   switch (kind) {
     case IndexKind::kHnsw:
       return HnswIndex::Parse(rows, bytes, source);
+    case IndexKind::kGraph:
+      return GraphIndex::Parse(rows, bytes, source);
     default:
       return Status::Unsupported("its index is of kind " + std::to_string(static_cast<int>(kind)) +
                                  ", which this program does not know");

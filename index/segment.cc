@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "base/check.h"
 #include "index/dot.h"
@@ -37,15 +36,10 @@ std::shared_ptr<Segment> Segment::Sealed(std::int64_t dimension, std::int64_t ro
 }
 
 void Segment::Allocate(Block* block) const {
-  const std::size_t bytes = (block_rows_ * padded_ * sizeof(std::uint16_t) + 63) / 64 * 64;
-  block->half.reset(static_cast<std::uint16_t*>(std::aligned_alloc(64, bytes)));
-  if (block->half == nullptr) throw std::bad_alloc();
-  if (padded_ != dimension_) std::memset(block->half.get(), 0, bytes);
+  const auto halves = static_cast<std::size_t>(block_rows_ * padded_);
+  block->half = MakeAligned<std::uint16_t>(halves);
+  if (padded_ != dimension_) std::memset(block->half.get(), 0, halves * sizeof(std::uint16_t));
   block->ids = std::make_unique<std::uint64_t[]>(block_rows_);
-  block->died = std::make_unique<std::atomic<std::uint64_t>[]>(block_rows_);
-  for (std::int64_t i = 0; i < block_rows_; ++i) {
-    block->died[i].store(kAlive, std::memory_order_relaxed);
-  }
 }
 
 void Segment::Append(std::uint64_t id, std::span<const std::uint16_t> half) {
@@ -75,7 +69,14 @@ std::int64_t Segment::FindAlive(std::uint64_t id) const {
 }
 
 void Segment::Kill(std::int64_t row, std::uint64_t seq) {
-  blocks_[row / block_rows_].died[row % block_rows_].store(seq, std::memory_order_release);
+  Block& block = blocks_[row / block_rows_];
+  Deaths* died = block.died.load(std::memory_order_relaxed);
+  if (died == nullptr) {
+    died = new Deaths[block_rows_];
+    for (std::int64_t i = 0; i < block_rows_; ++i) died[i].store(kAlive, std::memory_order_relaxed);
+    block.died.store(died, std::memory_order_release);
+  }
+  died[row % block_rows_].store(seq, std::memory_order_release);
   dead_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -87,7 +88,11 @@ std::int64_t Segment::DeadAt(std::uint64_t seq) const {
 
 std::uint64_t Segment::MemoryBytes() const {
   const std::int64_t blocks = (rows_ + block_rows_ - 1) / block_rows_;
-  std::uint64_t bytes = static_cast<std::uint64_t>(blocks * block_rows_) * (padded_ * 2 + 16);
+  const auto block_rows = static_cast<std::uint64_t>(block_rows_);
+  std::uint64_t bytes = static_cast<std::uint64_t>(blocks) * block_rows * (padded_ * 2 + 8);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    if (blocks_[i].died.load(std::memory_order_acquire) != nullptr) bytes += 8 * block_rows;
+  }
   bytes += newest_.size() * 48;  // a node and its bucket
   if (row_index_ != nullptr) bytes += row_index_->MemoryBytes();
   return bytes;

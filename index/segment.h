@@ -10,12 +10,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "index/aligned_bytes.h"
 #include "index/row_index.h"
 
 namespace espy::index {
@@ -45,7 +45,8 @@ class Segment {
   // The row is alive for a reader at `seq`.
   bool AliveAt(std::int64_t row, std::uint64_t seq) const { return DiedAt(row) > seq; }
   std::uint64_t DiedAt(std::int64_t row) const {
-    return BlockOf(row).died[row % block_rows_].load(std::memory_order_acquire);
+    const Deaths* died = BlockOf(row).died.load(std::memory_order_acquire);
+    return died == nullptr ? kAlive : died[row % block_rows_].load(std::memory_order_acquire);
   }
 
   // Writer's side: one thread at a time.
@@ -74,7 +75,7 @@ class Segment {
   IndexKind kind() const { return row_index_ == nullptr ? IndexKind::kFlat : row_index_->kind(); }
   // Sealed: what a reader at `seq` may be shown.
   RowFilter FilterAt(std::uint64_t seq, const AllowedIds& allowed) const {
-    return RowFilter(blocks_[0].ids.get(), dead_rows() == 0 ? nullptr : blocks_[0].died.get(), seq,
+    return RowFilter(blocks_[0].ids.get(), blocks_[0].died.load(std::memory_order_acquire), seq,
                      allowed);
   }
   std::uint64_t number = 0;        // in storage
@@ -91,13 +92,12 @@ class Segment {
   std::uint64_t MemoryBytes() const;
 
  private:
-  struct FreeDeleter {
-    void operator()(void* p) const { std::free(p); }
-  };
+  using Deaths = std::atomic<std::uint64_t>;
   struct Block {
+    ~Block() { delete[] died.load(std::memory_order_relaxed); }
     std::unique_ptr<std::uint64_t[]> ids;
-    std::unique_ptr<std::uint16_t[], FreeDeleter> half;  // 64-byte aligned
-    std::unique_ptr<std::atomic<std::uint64_t>[]> died;
+    AlignedArray<std::uint16_t> half;
+    std::atomic<Deaths*> died{nullptr};  // made by the first death, and then there to stay
   };
 
   Segment(std::int64_t dimension, std::int64_t capacity, std::int64_t block_rows, bool sealed);

@@ -32,6 +32,7 @@ class DeviceSearch;  // device_search.h
 enum class IndexKind : std::uint8_t {
   kFlat = 0,    // every row, exactly
   kHnsw = 1,    // a graph over half-precision rows
+  kGraph = 2,   // a graph over codes, and half-precision rows for the best
   kAuto = 255,  // by the number of rows; never stored
 };
 
@@ -41,11 +42,12 @@ struct IndexOptions {
   std::int64_t seal_rows = 20'000;  // the growing segment is sealed at this many rows
   std::int64_t hnsw_rows = 20'000;  // kAuto: a sealed segment of at least this many rows gets a
                                     // graph, a smaller one is searched exactly
-  int hnsw_m = 32;
-  int hnsw_ef_construction = 200;
-  double merge_dead_share = 0.2;  // a sealed segment with more dead rows than this is rewritten
-  int merge_fan_in = 8;           // this many segments of like size are merged to one
-  int threads = 0;                // for building; 0: one for each core
+  int hnsw_m = 32;                  // kHnsw
+  int hnsw_ef_construction = 200;   // kHnsw
+  int graph_ef_construction = 100;  // kGraph
+  double merge_dead_share = 0.2;    // a sealed segment with more dead rows than this is rewritten
+  int merge_fan_in = 8;             // this many segments of like size are merged to one
+  int threads = 0;                  // for building; 0: one for each core
   // Searches segments on a GPU, exactly, in place of their graphs; null: all on the CPU.
   std::shared_ptr<DeviceSearch> device;
 };

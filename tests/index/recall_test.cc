@@ -15,7 +15,7 @@ namespace {
 using espy::testing::ClusteredData;
 using espy::testing::MemoryStore;
 
-constexpr std::int64_t kDimension = 32;
+constexpr std::int64_t kDimension = 128;
 constexpr std::uint64_t kRows = 12'000;
 
 // A number that looks drawn at random for each i.
@@ -31,7 +31,7 @@ class RecallTest : public ::testing::Test {
     IndexOptions options;
     options.dimension = kDimension;
     options.seal_rows = kRows;
-    options.hnsw_rows = kRows;  // m, ef_construction and ef_search as shipped
+    options.hnsw_rows = kRows;  // the index kind and its effort as shipped
     static MemoryStore store;
     index_ = VectorIndex::Empty(options, &store).release();
     ClusteredData data(21, kDimension, 200);
@@ -39,7 +39,7 @@ class RecallTest : public ::testing::Test {
     index_->Publish(kRows);
     ESPY_ASSERT_OK(index_->Maintain(false, {}));
     whole_ = index_->TakeView();
-    ASSERT_NE(whole_->Plan({}).find("HNSW over 12000 rows in 1 segment"), std::string::npos)
+    ASSERT_NE(whole_->Plan({}).find("graph over 12000 rows in 1 segment"), std::string::npos)
         << whole_->Plan({});
     for (std::uint64_t i = 1; i <= kRows; ++i) {
       if (Mix(i) % 10 < 3) index_->Remove(kRows + i, i);

@@ -82,7 +82,7 @@ void AddCompute(CLI::App* app, ComputeFlags* target) {
   AddChoice(app, "--device", "DEVICE", kDevices, &DeviceName, &target->device,
             "where the model computes (cpu; auto: the GPU if there is one)");
   app->add_option("--vram", target->vram,
-                  "most of the GPU's memory that the model may use, as 8G (what is free)")
+                  "most of the GPU's memory that model and index may use, as 8G (what is free)")
       ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->envname(EnvironmentName("--vram"))

@@ -185,6 +185,7 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
   }
   out["spaces"] = std::move(spaces);
   out["device"] = info.device;
+  out["search_device"] = info.search_device.empty() ? Json("cpu") : Json(info.search_device);
   return out;
 }
 

@@ -32,6 +32,8 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
     }
   }
   add("device", info.device);
+  if (!info.search_device.empty())
+    add("search", "large segments exactly, on " + info.search_device);
   session->out.Write(table.Format());
 }
 

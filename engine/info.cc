@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "espy/model.h"
+#include "index/device_search.h"
 
 namespace espy {
 namespace {
@@ -60,6 +61,9 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
     if (row.number == current.number) {
       ESPY_ASSIGN_OR_RETURN(const auto state, impl_->SearchState());
       const index::IndexStats stats = impl_->Stats();
+      if (const auto search_device = impl_->SearchDevice()) {
+        info.search_device = search_device->name();
+      }
       space.vectors = static_cast<std::uint64_t>(state->view->live_rows());
       space.sealed_segments = stats.sealed_segments;
       space.growing = stats.growing_rows;

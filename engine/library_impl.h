@@ -73,6 +73,13 @@ class Library::Impl {
   std::mutex& write_mutex() { return write_mutex_; }
   Status CommitLocked(Change change);  // with write_mutex held
 
+  // --- device.cc
+  // The GPU that segments are searched on; null where that is the CPU. Opened at the first call.
+  std::shared_ptr<index::DeviceSearch> SearchDevice();
+  // Of options.vram, 0 for what there is: the encoder's part of it, and the index's.
+  std::uint64_t EncoderVram() const;
+  std::uint64_t IndexVram() const;
+
   // --- background.cc
   void StartBackground();
   void StopBackground();
@@ -108,7 +115,7 @@ class Library::Impl {
 
  private:
   friend class espy::Library;
-  index::IndexOptions IndexOptionsFor(const storage::SpaceRow& space) const;
+  index::IndexOptions IndexOptionsFor(const storage::SpaceRow& space);
   Status OpenIndexLocked();   // with write_mutex held
   void RefreshStateLocked();  // with write_mutex held
   // The items as they are in `snapshot` now (null: in the store); with write_mutex held.
@@ -123,6 +130,9 @@ class Library::Impl {
   std::shared_ptr<fields::Table> fields_;      // guarded by write_mutex_
   std::mutex state_mutex_;
   std::shared_ptr<const ReadState> state_;  // guarded by state_mutex_
+
+  std::once_flag search_device_once_;
+  std::shared_ptr<index::DeviceSearch> search_device_;  // constant after search_device_once_
 
   std::mutex space_mutex_;
   std::unique_ptr<storage::SpaceRow> space_;    // guarded by space_mutex_ until set, then constant

@@ -1,6 +1,7 @@
 #include "engine/picture.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "imaging/decode.h"
@@ -37,12 +38,14 @@ imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
 }  // namespace
 
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
-                            const imaging::PreprocessSpec& spec, bool embedded_thumbnails) {
+                            const imaging::PreprocessSpec& spec, bool embedded_thumbnails,
+                            bool keep_pixels) {
   imaging::DecodeOptions options = OptionsFor(spec, kThumbnailTarget);
   options.embedded_thumbnails = embedded_thumbnails;
-  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, imaging::Decode(bytes, options));
+  ESPY_ASSIGN_OR_RETURN(imaging::Decoded decoded, imaging::Decode(bytes, options));
   Picture picture;
-  picture.tensor = TensorOf(decoded, spec);
+  picture.full = {decoded.full_width, decoded.full_height};
+  if (!keep_pixels) picture.tensor = TensorOf(decoded, spec);
   ESPY_ASSIGN_OR_RETURN(picture.thumbnail, imaging::MakeThumbnail(decoded.image));
   Record& record = picture.record;
   record.content_hash = hash;
@@ -56,6 +59,7 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
   record.taken_unix = exif.taken_unix;
   record.camera = std::move(exif.camera);
   record.place = exif.place;
+  if (keep_pixels) picture.pixels = std::move(decoded.image);
   return picture;
 }
 

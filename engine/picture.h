@@ -13,14 +13,19 @@ namespace espy {
 struct Picture {
   Record record;  // its facts: content hash, format, size in pixels, EXIF, perceptual hash; no
                   // paths, no id
-  imaging::PictureTensor tensor;  // as the model takes it
-  std::string thumbnail;          // JPEG
+  // What the model is given: the tensor it takes, or, for a GPU that makes that itself, the decoded
+  // pixels of a picture of `full` pixels.
+  imaging::PictureTensor tensor;
+  imaging::Image pixels;
+  imaging::Size full;
+  std::string thumbnail;  // JPEG
 };
 
 // Decodes once for everything that wants the picture. `bytes` are the file's. embedded_thumbnails:
-// as IngestOptions.
+// as IngestOptions. keep_pixels: the pixels for the model, not the tensor.
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
-                            const imaging::PreprocessSpec& spec, bool embedded_thumbnails = false);
+                            const imaging::PreprocessSpec& spec, bool embedded_thumbnails = false,
+                            bool keep_pixels = false);
 
 // The model's tensor alone, for a query picture.
 Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,

@@ -77,7 +77,7 @@ Result<const encoders::Encoder*> Library::Impl::EncoderFor(bool image, bool text
   encoder_options.threads = options.threads;
   encoder_options.precision = options.precision;
   encoder_options.device = options.device;
-  encoder_options.vram = options.vram;
+  encoder_options.vram = EncoderVram();
   encoder_options.load_image = image;
   encoder_options.load_text = text;
   ESPY_ASSIGN_OR_RETURN(auto encoder, encoders::Encoder::Load(directory, encoder_options));

@@ -31,10 +31,11 @@ bool Normalize(std::span<float> vector) {
   return true;
 }
 
-index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& space) const {
+index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& space) {
   index::IndexOptions index_options;
   index_options.dimension = space.dimension;
   index_options.threads = options.threads;
+  index_options.device = SearchDevice();
   return index_options;
 }
 

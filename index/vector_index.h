@@ -78,6 +78,8 @@ class View {
   virtual ~View() = default;
   virtual std::uint64_t seq() const = 0;
   virtual std::int64_t live_rows() const = 0;
+  // Whether there is a GPU for SearchFromDevice.
+  virtual bool on_device() const = 0;
   // The k best, best first, equal scores by id. Scores come from the FP16-stored vectors in FP32 by
   // one routine, so that they have the same bits whatever segment holds a row. Fewer than k only
   // when fewer rows are alive and allowed.

@@ -32,6 +32,7 @@ class SegmentView final : public View {
 
   std::uint64_t seq() const override { return seq_; }
   std::int64_t live_rows() const override { return live_rows_; }
+  bool on_device() const override { return device_ != nullptr; }
   Result<std::vector<Candidate>> Search(std::span<const float> query,
                                         const SearchParams& params) const override;
   Result<std::vector<Candidate>> SearchFromDevice(const float* query,

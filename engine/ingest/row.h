@@ -21,12 +21,13 @@ struct Row {
   bool is_new =
       false;  // decoded and embedded; else the library held these bytes when they were read
   bool from_thumbnail = false;      // the item was, or is now, taken by its EXIF thumbnail
-  Picture picture;                  // when new; its tensor is dropped once embedded
+  Picture picture;                  // when new; what the model is given is dropped once embedded
   std::vector<std::uint16_t> half;  // when new: the vector
 
   std::size_t weight() const {
     return 512 + path.size() + picture.tensor.values.size() * sizeof(float) +
-           picture.thumbnail.size() + half.size() * sizeof(std::uint16_t);
+           picture.pixels.pixels.size() + picture.thumbnail.size() +
+           half.size() * sizeof(std::uint16_t);
   }
 };
 

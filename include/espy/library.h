@@ -55,7 +55,8 @@ struct LibraryInfo {
   std::uint64_t disk_bytes = 0;     // of the library directory
   std::uint64_t failures = 0;
   std::vector<SpaceInfo> spaces;
-  std::string device;  // as DeviceDescription(), without the GPU where it is not to be used
+  std::string device;         // as DeviceDescription(), without the GPU where it is not to be used
+  std::string search_device;  // the GPU that segments are searched on; "": the CPU
 };
 
 struct ForgetOptions {

@@ -24,8 +24,11 @@ struct OpenOptions {
                       // a new one
   int threads = 0;    // of encoders and index; 0: one for each core
   Precision precision = Precision::kAuto;  // of encoders
-  Device device = Device::kCpu;            // of encoders
-  std::uint64_t vram = 0;  // bytes of the GPU's memory that encoders may use; 0: what is free
+  // Of encoders, and of exact search of the index's segments where it pays.
+  Device device = Device::kCpu;
+  // Bytes of the GPU's memory: the encoder takes three quarters of them at most, segments a
+  // quarter. 0: the encoder what is free, segments half of what there is.
+  std::uint64_t vram = 0;
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open
   // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told

@@ -8,7 +8,8 @@
 extern "C" {
 
 // qkv: [tokens, 3, heads, head_dim], out: [tokens, heads, head_dim], offsets: sequences + 1 of
-// int32, all on the device. kernel: 0 fastest, 1 reference, 2 plain, 3 fused. 0 when queued.
+// int32, all on the device. kernel: 0 fastest, 1 reference, 2 plain, 3 fused, 4 hopper. 0 when
+// queued.
 __attribute__((visibility("default"))) int espy_cuda_attention(
     int bfloat16, int kernel, std::int32_t sequences, std::int32_t heads, std::int32_t head_dim,
     float scale, int causal, const std::int32_t* offsets, std::int32_t most, const void* qkv,
@@ -27,6 +28,7 @@ __attribute__((visibility("default"))) int espy_cuda_attention(
       .key_offsets = offsets,
       .most_queries = most,
       .most_keys = most,
+      .key_rows = sequences * most,
       .q = {bytes, 3 * width},
       .k = {bytes + width * 2, 3 * width},
       .v = {bytes + width * 4, 3 * width},

@@ -18,7 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from cuda_peers import Run, event_us
 
-KERNELS = {"reference": 1, "plain": 2, "fused": 3}
+KERNELS = {"reference": 1, "plain": 2, "fused": 3, "hopper": 4}
 PEERS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION,
          "efficient": SDPBackend.EFFICIENT_ATTENTION}
 #         name              batch tokens heads dim causal
@@ -53,6 +53,12 @@ def peer(qkv, causal):
     return sdpa(q, k, v, is_causal=causal)
 
 
+def kernels(device):
+    """Those that the device takes; hopper is for sm_90 alone."""
+    hopper = device == "cpu" or torch.cuda.get_device_capability() == (9, 0)
+    return [kernel for kernel in KERNELS if hopper or kernel != "hopper"]
+
+
 def inputs(shape, dtype, device):
     _, batch, tokens, heads, dim, _ = shape
     qkv = torch.randn(batch, tokens, 3, heads, dim, device=device).to(dtype)
@@ -65,7 +71,7 @@ def check(library, shape, dtype, device):
     qkv, out, offsets = inputs(shape, dtype, device)
     expected = peer(qkv.float(), shape[5]).transpose(1, 2)
     worst = {}
-    for kernel in KERNELS:
+    for kernel in kernels(device):
         out.fill_(float("nan"))
         ours(library, kernel, qkv, out, offsets, shape[5], 0)
         if device == "cuda":
@@ -91,7 +97,7 @@ def measure(library, shape, dtype):
     stream = torch.cuda.current_stream().cuda_stream
     row = {"shape": name, "batch": batch, "tokens": tokens, "heads": heads, "head_dim": dim, "causal": causal,
            "type": str(dtype).removeprefix("torch."), "bytes": size, "us": {}}
-    for kernel in ("plain", "fused"):
+    for kernel in kernels("cuda")[1:]:
         row["us"][kernel] = median_us(lambda b: ours(library, kernel, *b, causal, stream), buffers)
     for peer_name, backend in PEERS.items():
         try:
@@ -100,9 +106,11 @@ def measure(library, shape, dtype):
         except RuntimeError as error:
             row.setdefault("refused", {})[peer_name] = str(error).splitlines()[0]
     peers = [us for key, us in row["us"].items() if key in PEERS]
-    row["times_best_peer"] = min(peers) / row["us"]["fused"] if peers else None
-    row["tflops"] = 4 * batch * heads * tokens * tokens * dim / row["us"]["fused"] / 1e6 / (2 if causal else 1)
-    row["gigabytes_per_second"] = size / row["us"]["fused"] / 1e3
+    row["best"] = min((kernel for kernel in row["us"] if kernel in KERNELS), key=row["us"].get)
+    best = row["us"][row["best"]]
+    row["times_best_peer"] = min(peers) / best if peers else None
+    row["tflops"] = 4 * batch * heads * tokens * tokens * dim / best / 1e6 / (2 if causal else 1)
+    row["gigabytes_per_second"] = size / best / 1e3
     return row
 
 
@@ -123,7 +131,8 @@ def main():
             row = measure(library, shape, dtype)
             run.add("attention", row)
             times = "  ".join(f"{key} {us:.0f}" for key, us in row["us"].items())
-            print(f"{row['shape']:15} {row['type']:9} us: {times}  best peer / fused {row['times_best_peer']:.2f}", flush=True)
+            beside = f"{row['times_best_peer']:.2f}" if row["times_best_peer"] else "none"
+            print(f"{row['shape']:15} {row['type']:9} us: {times}  best peer / {row['best']} {beside}", flush=True)
     run.save()
 
 

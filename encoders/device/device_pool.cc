@@ -60,6 +60,7 @@ Status DeviceAttentionPool::Run(const DeviceQueue& queue, const DeviceSequences&
                        .key_offsets = pictures.offsets,
                        .most_queries = 1,
                        .most_keys = pictures.longest,
+                       .key_rows = pictures.rows,
                        .q = {query_, 0},  // one query row for all
                        .k = {at.qkv, 2 * width},
                        .v = {static_cast<const std::byte*>(at.qkv) + width * 2, 2 * width},

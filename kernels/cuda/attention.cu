@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/attention_fused.cuh"
+#include "kernels/cuda/attention_hopper.h"
 #include "kernels/cuda/attention_reference.cuh"
 #include "kernels/cuda/launch.cuh"
 
@@ -98,6 +101,14 @@ Status StartFused(const AttentionArgs& args, void* stream) {
   }
 }
 
+bool HopperIsAsked() {
+  static const bool asked = [] {
+    const char* value = std::getenv("ESPY_ATTENTION");
+    return value != nullptr && std::string_view(value) == "hopper";
+  }();
+  return asked;
+}
+
 bool OnSixteenBytes(const void* data, std::int64_t stride) {
   return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && stride % 8 == 0;
 }
@@ -122,6 +133,10 @@ bool FusedTakes(const AttentionArgs& args) {
   }
 }
 
+bool HopperTakes(const AttentionArgs& args) {
+  return FusedTakes(args) && args.key_rows > 0 && HopperIsThere();
+}
+
 Status Attention(const AttentionArgs& args, AttentionKernel kernel, void* stream) {
   if (args.sequences == 0 || args.heads == 0 || args.most_queries == 0) return Status::Ok();
   if (args.head_dim < 1 || args.head_dim > kMostHeadDim) {
@@ -133,9 +148,18 @@ Status Attention(const AttentionArgs& args, AttentionKernel kernel, void* stream
         "fused attention takes FP16 and BF16 heads of 64, 72, 80, 88, 96 or 128 numbers in rows "
         "that begin at multiples of 16 bytes");
   }
-  if (kernel == AttentionKernel::kFastest) {
-    kernel = FusedTakes(args) ? AttentionKernel::kFused : AttentionKernel::kPlain;
+  if (kernel == AttentionKernel::kHopper && !HopperTakes(args)) {
+    return Status::InvalidArgument(
+        "attention by warpgroups takes what fused attention takes, with the number of all keys, on "
+        "a "
+        "GPU of sm_90");
   }
+  if (kernel == AttentionKernel::kFastest) {
+    kernel = !FusedTakes(args)                      ? AttentionKernel::kPlain
+             : HopperIsAsked() && HopperTakes(args) ? AttentionKernel::kHopper
+                                                    : AttentionKernel::kFused;
+  }
+  if (kernel == AttentionKernel::kHopper) return StartHopper(args, stream);
   const auto start = [&]<class T>(T) {
     return kernel == AttentionKernel::kReference ? StartReference<T>(args, stream)
                                                  : StartPlain<T>(args, stream);

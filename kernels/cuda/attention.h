@@ -33,6 +33,8 @@ struct AttentionArgs {
   // Of any sequence, known on the host.
   std::int32_t most_queries = 0;
   std::int32_t most_keys = 0;
+  // Of all sequences together: where the tensors of K and V end. 0: not said; kHopper needs it.
+  std::int32_t key_rows = 0;
 
   HeadRows q, k, v;
   void* out = nullptr;  // [query rows, heads * head_dim]
@@ -45,10 +47,15 @@ enum class AttentionKernel {
   kReference,  // a thread a query, two passes over the keys: read this first
   kPlain,      // a warp a query, one pass with an online softmax
   kFused,      // tensor cores; FP16 and BF16, head_dim 64, 72, 80, 88, 96, 128
+  kHopper,     // the same by warpgroups, on sm_90 alone (wgmma, TMA). Not yet what kFastest takes,
+               // for as long as none has measured it, unless $ESPY_ATTENTION is "hopper"
 };
 
 // What kFused needs: its types and head dimensions, and rows that begin at multiples of 16 bytes.
 bool FusedTakes(const AttentionArgs& args);
+
+// What kHopper needs besides: a device of sm_90, and key_rows.
+bool HopperTakes(const AttentionArgs& args);
 
 // Queues the kernel on `stream` (a cudaStream_t; null is the default stream) and does not wait.
 // InvalidArgument when the kernel asked for does not take the arguments; Unavailable when the

@@ -17,14 +17,13 @@
 #define ESPY_KERNELS_CUDA_ATTENTION_FUSED_CUH_
 
 #include "kernels/cuda/attention.h"
-#include "kernels/cuda/attention_reference.cuh"
+#include "kernels/cuda/attention_queries.cuh"
 #include "kernels/cuda/element.cuh"
 
 namespace espy::cuda {
 
-inline constexpr int kTileQueries = 16;  // of a warp
-inline constexpr int kTileKeys = 64;     // between two looks at the running maximum
-inline constexpr int kStepKeys = 16;     // what a product contracts over
+inline constexpr int kTileKeys = 64;  // between two looks at the running maximum
+inline constexpr int kStepKeys = 16;  // what a product contracts over
 inline constexpr int kRingTiles = 3;
 
 template <int kDim>
@@ -50,28 +49,6 @@ ESPY_HOST_DEVICE constexpr int RingBytes() {
   return BarrierBytes(kRingTiles) + kRingTiles * 2 * FusedLayout<kDim>::TileBytes(kTileKeys);
 }
 
-// The head of a sequence that a block works at.
-template <class T>
-struct FusedHead {
-  const T* q;
-  const T* k;
-  const T* v;
-  T* out;
-  int queries, keys;
-
-  ESPY_DEVICE FusedHead(const AttentionArgs& args, int sequence, int head) {
-    const std::int64_t first_query = args.query_offsets[sequence];
-    const std::int64_t first_key = args.key_offsets[sequence];
-    const std::int64_t column = static_cast<std::int64_t>(head) * args.head_dim;
-    q = static_cast<const T*>(args.q.data) + first_query * args.q.row_stride + column;
-    k = static_cast<const T*>(args.k.data) + first_key * args.k.row_stride + column;
-    v = static_cast<const T*>(args.v.data) + first_key * args.v.row_stride + column;
-    out = static_cast<T*>(args.out) + first_query * args.out_stride + column;
-    queries = args.query_offsets[sequence + 1] - static_cast<std::int32_t>(first_query);
-    keys = args.key_offsets[sequence + 1] - static_cast<std::int32_t>(first_key);
-  }
-};
-
 // All threads of the block begin to copy the keys [first, first + rows) of x to `to`, rows past
 // `keys` as zeros: a weight of 0 must not meet a NaN in V.
 template <class T, int kDim>
@@ -86,41 +63,21 @@ ESPY_DEVICE void CopyRows(const T* x, std::int64_t stride, int first, int rows, 
   }
 }
 
-// Sixteen queries of a warp and what attention knows of them so far. A thread has two rows, lane /
-// 4 and 8 below, and of them two neighbouring columns in every eight.
+// A warp's queries against K and V in rows of kPitch bytes.
 template <class T, int kDim>
-class QueryTile {
+class QueryTile : public WarpQueries<T, kDim> {
   using Layout = FusedLayout<kDim>;
+  using Base = WarpQueries<T, kDim>;
+  using Base::first_;
+  using Base::out_;
+  using Base::q_;
 
  public:
   ESPY_DEVICE QueryTile(const AttentionArgs& args, const FusedHead<T>& head, int first)
-      : args_(args), head_(head), first_(first) {
-    const int lane = ThreadInBlock() % 32;
-    row_ = first + lane / 4;
-    column_ = lane % 4 * 2;
-#pragma unroll
-    for (int k = 0; k < Layout::kContraction; ++k) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int row = row_ + i % 2 * 8, column = k * 16 + i / 2 * 8 + column_;
-        q_[k][i] =
-            row < head.queries && column < kDim
-                ? *reinterpret_cast<const std::uint32_t*>(head.q + row * args.q.row_stride + column)
-                : 0;
-      }
-    }
-#pragma unroll
-    for (int c = 0; c < Layout::kColumns; ++c) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) out_[c][i] = 0;
-    }
-  }
+      : Base(args, head, first) {}
 
-  // Keys that this tile's queries see: with a causal mask none beyond the last of them.
-  ESPY_DEVICE int Sees() const {
-    const int last = first_ + kTileQueries;
-    return args_.causal && last < head_.keys ? last : head_.keys;
-  }
+  // Keys that this tile's queries see.
+  ESPY_DEVICE int Sees() const { return Base::Sees(first_ + kTileQueries); }
 
   // Takes in the keys [first_key, first_key + 64) as far as they are seen; k and v are their rows.
   ESPY_DEVICE void Add(const std::byte* k, const std::byte* v, int first_key) {
@@ -129,29 +86,8 @@ class QueryTile {
         sees >= kTileKeys ? kTileKeys / kStepKeys : (sees + kStepKeys - 1) / kStepKeys;
     float scores[kTileKeys / 8][4];
     Multiply(k, steps, scores);
-    if (sees < kTileKeys || (args_.causal && first_key + kTileKeys > first_)) {
-      Mask(first_key, scores);
-    }
-    Soften(scores);
+    this->Soften(first_key, scores);
     Accumulate(v, steps, scores);
-  }
-
-  ESPY_DEVICE void Store() {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      float sum = sum_[half];
-      sum += ShuffleXor(sum, 1);
-      sum += ShuffleXor(sum, 2);
-      const float inverse = 1.0f / sum;
-      const int row = row_ + half * 8;
-      if (row >= head_.queries) continue;
-      T* to = head_.out + row * args_.out_stride + column_;
-#pragma unroll
-      for (int c = 0; c < Layout::kColumns; ++c) {
-        *reinterpret_cast<std::uint32_t*>(to + c * 8) =
-            Pack<T>(out_[c][half * 2] * inverse, out_[c][half * 2 + 1] * inverse);
-      }
-    }
   }
 
  private:
@@ -179,66 +115,6 @@ class QueryTile {
         MultiplyAdd<T>(scores[step * 2], q_[kWhole], keys[0], 0);
         MultiplyAdd<T>(scores[step * 2 + 1], q_[kWhole], keys[1], 0);
       }
-    }
-  }
-
-  ESPY_DEVICE void Mask(int first_key, float (&scores)[kTileKeys / 8][4]) {
-#pragma unroll
-    for (int j = 0; j < kTileKeys / 8; ++j) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int key = first_key + j * 8 + column_ + i % 2;
-        const int row = row_ + i / 2 * 8;
-        if (key >= head_.keys || (args_.causal && key > row)) scores[j][i] = -Infinity();
-      }
-    }
-  }
-
-  // Scores become weights 2^(c (score - reference)), c = scale * log2 e. The reference follows the
-  // largest score only once that is 8 powers of 2 above it: sums and products hold weights up to
-  // 2^8 as well as those up to 1, and most tiles then leave the output as it is (Ye et al. 2025,
-  // FlashAttention-4, has the same threshold).
-  ESPY_DEVICE void Soften(float (&scores)[kTileKeys / 8][4]) {
-    constexpr float kSlack = 8;
-    const float to_binary = args_.scale * kLog2e;
-    float factor[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      float largest = -Infinity();
-#pragma unroll
-      for (int j = 0; j < kTileKeys / 8; ++j) {
-        const float a = scores[j][half * 2], b = scores[j][half * 2 + 1];
-        largest = a > largest ? a : largest;
-        largest = b > largest ? b : largest;
-      }
-      const float beside = ShuffleXor(largest, 1);
-      largest = beside > largest ? beside : largest;
-      const float across = ShuffleXor(largest, 2);
-      largest = across > largest ? across : largest;
-      largest *= to_binary;
-      factor[half] = 1;
-      if (largest > reference_[half] + kSlack) {
-        factor[half] = Exp2(reference_[half] - largest);
-        reference_[half] = largest;
-      }
-      // A row of which nothing was seen yet has no reference.
-      const float reference = reference_[half] == -Infinity() ? 0 : reference_[half];
-      float sum = 0;
-#pragma unroll
-      for (int j = 0; j < kTileKeys / 8; ++j) {
-#pragma unroll
-        for (int i = half * 2; i < half * 2 + 2; ++i) {
-          scores[j][i] = Exp2(scores[j][i] * to_binary - reference);
-          sum += scores[j][i];
-        }
-      }
-      sum_[half] = sum_[half] * factor[half] + sum;
-    }
-    if (!AnyLane(factor[0] != 1 || factor[1] != 1)) return;
-#pragma unroll
-    for (int c = 0; c < Layout::kColumns; ++c) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) out_[c][i] *= factor[i / 2];
     }
   }
 
@@ -272,16 +148,6 @@ class QueryTile {
       }
     }
   }
-
-  const AttentionArgs& args_;
-  const FusedHead<T>& head_;
-  int first_;   // query of the tile
-  int row_;     // this thread's first
-  int column_;  // this thread's first in every eight
-  std::uint32_t q_[Layout::kContraction][4];
-  float out_[Layout::kColumns][4];
-  float reference_[2] = {-Infinity(), -Infinity()};
-  float sum_[2] = {0, 0};  // of this thread's columns
 };
 
 // K and V of a head in shared memory whole. Grid: (sequences * splits, heads); the query tiles of a

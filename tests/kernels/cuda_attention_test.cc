@@ -125,6 +125,7 @@ struct Problem {
                    .key_offsets = static_cast<const std::int32_t*>(dko.data()),
                    .most_queries = *std::max_element(shape.queries.begin(), shape.queries.end()),
                    .most_keys = *std::max_element(shape.keys.begin(), shape.keys.end()),
+                   .key_rows = key_offsets.back(),
                    .q = {dq.data(), width},
                    .k = {dk.data(), width},
                    .v = {dv.data(), width},
@@ -134,6 +135,17 @@ struct Problem {
     EXPECT_TRUE(status.ok()) << status.message();
     EXPECT_TRUE(dout.Download(out.data()).ok());
     return out;
+  }
+
+  // Whether the device does: the emulated one always.
+  bool HopperTakes() const {
+    return cuda::HopperTakes({.type = type,
+                              .head_dim = shape.head_dim,
+                              .key_rows = key_offsets.back(),
+                              .q = {nullptr, width},
+                              .k = {nullptr, width},
+                              .v = {nullptr, width},
+                              .out_stride = width});
   }
 
   Shape shape;
@@ -185,14 +197,93 @@ std::vector<Shape> Shapes() {
 
 TEST_F(CudaAttentionTest, EveryKernelGivesTheReferencesNumbers) {
   unsigned seed = 1;
+  std::size_t by_hopper = 0;
   for (const Shape& shape : Shapes()) {
     const ElementType type = seed % 2 == 0 ? ElementType::kFloat16 : ElementType::kBfloat16;
     const Problem problem(shape, type, seed++);
     ExpectClose(problem, problem.Run(AttentionKernel::kFused), "fused");
+    if (problem.HopperTakes()) {
+      ExpectClose(problem, problem.Run(AttentionKernel::kHopper), "hopper");
+      ++by_hopper;
+    }
     if (problem.q.size() > 130 * 128) continue;  // minutes, emulated
     ExpectClose(problem, problem.Run(AttentionKernel::kPlain), "plain");
     ExpectClose(problem, problem.Run(AttentionKernel::kReference), "reference");
   }
+#ifdef ESPY_CUDA_EMULATED
+  EXPECT_EQ(by_hopper, Shapes().size());
+#else
+  RecordProperty("by_hopper", static_cast<int>(by_hopper));
+#endif
+}
+
+class CudaAttentionHopperTest : public CudaTest {
+ protected:
+  void SetUp() override {
+    CudaTest::SetUp();
+    if (!IsSkipped() && !Problem({{1}, {1}}, ElementType::kFloat16, 1).HopperTakes()) {
+      GTEST_SKIP() << "the GPU is none of sm_90";
+    }
+  }
+};
+
+// Beside each edge of each width of key tiles (64, 88, 128, 200) and of query tiles (64), each
+// panel of each head (64; 64 and 16, 32 or 64), both types.
+TEST_F(CudaAttentionHopperTest, EveryEdgeOfItsTilesGivesTheReferencesNumbers) {
+  std::vector<Shape> shapes;
+  for (const std::int32_t keys : {63, 64, 65, 87, 88, 89, 176, 177, 199, 200, 201, 256, 257}) {
+    shapes.push_back({{keys % 2 == 0 ? 64 : 33}, {keys}});
+  }
+  for (const std::int32_t dim : {72, 80, 88, 96, 128}) {
+    for (const std::int32_t keys : {57, 88, 120, 173}) shapes.push_back({{40}, {keys}, 2, dim});
+  }
+  for (const std::int32_t n : {65, 129, 190}) shapes.push_back({{n}, {n}, 1, 64, true, 4});
+  unsigned seed = 40;
+  for (const Shape& shape : shapes) {
+    const ElementType type = seed % 2 == 0 ? ElementType::kFloat16 : ElementType::kBfloat16;
+    const Problem problem(shape, type, seed++);
+    ExpectClose(problem, problem.Run(AttentionKernel::kHopper), "hopper");
+  }
+}
+
+// More keys than stages have room for; and query tiles that the last block lacks.
+TEST_F(CudaAttentionHopperTest, LongSequencesPassThroughARingOfStages) {
+  for (const Shape& shape :
+       {Shape{{150}, {1250}, 1, 128, false, 3}, Shape{{900}, {900}, 1, 128, true},
+        Shape{{20, 70, 130}, {1000, 3, 400}, 1, 128}}) {
+    const Problem problem(shape, ElementType::kBfloat16, 9);
+    ExpectClose(problem, problem.Run(AttentionKernel::kHopper), "ring");
+  }
+}
+
+// Copies bring rows of the next sequence along: not a number there is its own affair.
+TEST_F(CudaAttentionHopperTest, ANeighboursNaNStaysThere) {
+  for (const std::int32_t dim : {64, 72}) {
+    Problem both({{30, 40}, {30, 40}, 1, dim}, ElementType::kFloat16, 4);
+    Problem alone = both;
+    const auto mine = static_cast<std::size_t>(30 * both.width);
+    for (std::size_t i = mine; i < both.q.size(); ++i) both.q[i] = both.k[i] = both.v[i] = 0x7e00;
+    alone.shape.queries = alone.shape.keys = {30};
+    alone.query_offsets = alone.key_offsets = {0, 30};
+    for (auto* values : {&alone.q, &alone.k, &alone.v}) values->resize(mine);
+    std::vector<std::uint16_t> beside = both.Run(AttentionKernel::kHopper);
+    beside.resize(mine);
+    EXPECT_EQ(beside, alone.Run(AttentionKernel::kHopper));
+    ExpectClose(alone, beside, "beside");
+  }
+}
+
+TEST_F(CudaAttentionHopperTest, HopperRefusesWhatItDoesNotTake) {
+  AttentionArgs args{.sequences = 1, .heads = 1, .head_dim = 64, .most_queries = 1, .most_keys = 1};
+  args.key_rows = 1;
+  EXPECT_TRUE(HopperTakes(args));
+  args.key_rows = 0;  // not said
+  EXPECT_FALSE(HopperTakes(args));
+  EXPECT_EQ(Attention(args, AttentionKernel::kHopper, nullptr).code(),
+            StatusCode::kInvalidArgument);
+  args.key_rows = 1;
+  args.head_dim = 60;
+  EXPECT_FALSE(HopperTakes(args));
 }
 
 // K and V of 1,100 keys do not fit a multiprocessor's shared memory: the ring of tiles.
@@ -240,13 +331,20 @@ TEST_F(CudaAttentionTest, FusedRefusesWhatItDoesNotTake) {
 #ifdef ESPY_CUDA_EMULATED
 // A result that hangs on which thread comes first is a race.
 TEST_F(CudaAttentionTest, TheOrderOfThreadsDoesNotShow) {
-  for (const Shape& shape : {Shape{{130}, {130}, 1, 72, true}, Shape{{40}, {1200}, 1, 64}}) {
-    const Problem problem(shape, ElementType::kFloat16, 5);
-    const std::vector<std::uint16_t> forward = problem.Run(AttentionKernel::kFused);
+  struct Case {
+    Shape shape;
+    AttentionKernel kernel;
+  };
+  for (const Case& c : {Case{{{130}, {130}, 1, 72, true}, AttentionKernel::kFused},
+                        Case{{{40}, {1200}, 1, 64}, AttentionKernel::kFused},
+                        Case{{{130}, {130}, 1, 72, true}, AttentionKernel::kHopper},
+                        Case{{{140}, {800}, 1, 128}, AttentionKernel::kHopper}}) {
+    const Problem problem(c.shape, ElementType::kFloat16, 5);
+    const std::vector<std::uint16_t> forward = problem.Run(c.kernel);
     for (const emulation::Order order :
          {emulation::Order::kBackward, emulation::Order::kShuffled}) {
       emulation::SetOrder(order);
-      EXPECT_EQ(forward, problem.Run(AttentionKernel::kFused)) << Name(shape);
+      EXPECT_EQ(forward, problem.Run(c.kernel)) << Name(c.shape);
     }
     emulation::SetOrder(emulation::Order::kForward);
   }

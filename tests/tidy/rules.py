@@ -30,6 +30,7 @@ EXTERNAL = {
     "openssl/": {"base"},
     "cublasLt.h": {"kernels"},
     "cuda_": {"kernels"},
+    "cuda.h": {"kernels"},
     "dnnl": {"kernels"},
     "oneapi/dnnl/": {"kernels"},
     "omp.h": {"index", "kernels"},

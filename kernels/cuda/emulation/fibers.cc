@@ -29,7 +29,8 @@ struct Copy {
 struct BarrierState {
   int arrivals = 0;  // that complete a phase
   int pending = 0;
-  int phases = 0;  // completed
+  int phases = 0;          // completed
+  std::int64_t bytes = 0;  // of boxes, that this phase still waits for
   std::vector<Copy> copies;
 };
 
@@ -102,6 +103,7 @@ class Block {
   }
 
   const Place& place() const { return place_; }
+  std::size_t shared_bytes() const { return shared_bytes_; }
 
   void MeetBlock() { Meet(&block_, Waits::kBlock); }
 
@@ -124,7 +126,14 @@ class Block {
     return found->second;
   }
   void MakeBarrier(std::uint64_t* at, int arrivals) {
-    barriers_[at] = {.arrivals = arrivals, .pending = arrivals, .phases = 0, .copies = {}};
+    barriers_[at] = {
+        .arrivals = arrivals, .pending = arrivals, .phases = 0, .bytes = 0, .copies = {}};
+  }
+  // After an arrival or bytes.
+  static void Complete(BarrierState* state) {
+    if (state->pending > 0 || state->bytes > 0) return;
+    state->pending = state->arrivals;
+    ++state->phases;
   }
 
   void Wait(std::uint64_t* at, int parity) {
@@ -304,10 +313,39 @@ void ArriveAfterCopies(std::uint64_t* at) {
   state.copies.insert(state.copies.end(), mine.begin(), mine.end());
   mine.clear();
   ESPY_CHECK(state.pending > 0, "more threads arrive at a barrier than it was made for");
-  if (--state.pending == 0) {
-    state.pending = state.arrivals;
-    ++state.phases;
-  }
+  --state.pending;
+  Block::Complete(&state);
+}
+
+void Arrive(std::uint64_t* at, int bytes) {
+  BarrierState& state = current->barrier(at);
+  ESPY_CHECK(state.pending > 0, "more threads arrive at a barrier than it was made for");
+  state.bytes += bytes;
+  --state.pending;
+  Block::Complete(&state);
+}
+
+void StartBoxCopy(std::uint64_t* at, void* to, const void* from) {
+  BarrierState& state = current->barrier(at);
+  ESPY_CHECK(state.bytes >= 16, "a box brings more bytes than its barrier expects");
+  state.copies.push_back({to, from});
+  state.bytes -= 16;
+  Block::Complete(&state);
+}
+
+constexpr std::uint32_t kSharedBegin = 128;
+
+std::uint32_t SharedAddress(const void* pointer) {
+  const std::ptrdiff_t at = static_cast<const std::byte*>(pointer) - Current().shared;
+  ESPY_CHECK(at >= 0 && static_cast<std::size_t>(at) < current->shared_bytes(),
+             "an address is not of shared memory");
+  return kSharedBegin + static_cast<std::uint32_t>(at);
+}
+
+std::byte* SharedAt(std::uint32_t address) {
+  ESPY_CHECK(address >= kSharedBegin && address - kSharedBegin < current->shared_bytes(),
+             "an operand lies outside of shared memory");
+  return Current().shared + (address - kSharedBegin);
 }
 
 void WaitBarrier(std::uint64_t* barrier, int parity) { current->Wait(barrier, parity); }

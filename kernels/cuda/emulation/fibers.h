@@ -55,7 +55,15 @@ void StartCopy(void* to, const void* from);
 void InitBarrier(std::uint64_t* barrier, int arrivals);
 // Arrives once all copies that this thread has started are done.
 void ArriveAfterCopies(std::uint64_t* barrier);
+// One arrival; the phase also waits for `bytes` bytes of boxes.
+void Arrive(std::uint64_t* barrier, int bytes);
+// 16 bytes of a box, as StartCopy, counted by the barrier themselves.
+void StartBoxCopy(std::uint64_t* barrier, void* to, const void* from);
 void WaitBarrier(std::uint64_t* barrier, int parity);
+
+// Shared memory's addresses, which begin at an odd multiple of 128, as a kernel must be ready for.
+std::uint32_t SharedAddress(const void* pointer);
+std::byte* SharedAt(std::uint32_t address);
 
 }  // namespace espy::cuda::emulation
 

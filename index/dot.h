@@ -24,6 +24,10 @@ float Dot(const float* query, const std::uint16_t* row, std::int64_t padded);
 // scores[i] = Dot(query, rows + i * padded, padded) for i < n, rows one behind the other.
 void DotRows(const float* query, const std::uint16_t* rows, std::int64_t n, std::int64_t padded,
              float* scores);
+// scores[q * n + i] = Dot(queries + q * padded, rows + i * padded, padded), the same bits, for many
+// queries at once: a row is converted once for four of them. Faster when queries are aligned to 64.
+void DotTile(const float* queries, std::int64_t count, const std::uint16_t* rows, std::int64_t n,
+             std::int64_t padded, float* scores);
 // Both sides half: for building graphs only.
 float DotHalf(const std::uint16_t* a, const std::uint16_t* b, std::int64_t padded);
 

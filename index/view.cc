@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/status_macros.h"
+#include "index/aligned_bytes.h"
 #include "index/dot.h"
 
 namespace espy::index {
@@ -14,6 +15,7 @@ namespace {
 // What a row that is a jump in memory away costs beside one read in sequence. Measured; see bench/.
 constexpr double kJumpCost = 2;
 constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
+constexpr std::int64_t kTileRows = 64, kTileQueries = 64;  // of a product of rows and queries
 
 bool IsAllowed(const SearchParams& params, std::uint64_t id) {
   return !params.allowed.has_value() || params.allowed.Contains(id);
@@ -121,20 +123,31 @@ std::vector<ViewPart> SegmentView::SearchDevice(const DeviceQuery& query,
   return left;
 }
 
-void SegmentView::SearchRows(const ViewPart& part, const float* query, const SearchParams& params,
-                             TopK* top) const {
+void SegmentView::SearchRows(const ViewPart& part, const float* queries, std::int64_t count,
+                             const SearchParams& params, TopK* tops) const {
   const Segment& segment = *part.segment;
-  float scores[kSliceRows];
+  // Rows of a slice stay in the first-level cache for all queries, or the scores of one do.
+  const std::int64_t slice = count == 1 ? kSliceRows : kTileRows;
+  std::vector<float> scores(static_cast<std::size_t>(slice * std::min(count, kTileQueries)));
   for (std::int64_t begin = 0; begin < part.rows;) {
     // A slice lies within one block, whose rows are one behind the other.
     const std::int64_t block_end = (begin / segment.block_rows() + 1) * segment.block_rows();
-    const std::int64_t n = std::min({kSliceRows, block_end - begin, part.rows - begin});
-    DotRows(query, segment.Row(begin), n, segment.padded(), scores);
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (!top->MayEnter(scores[i]) && !std::isnan(scores[i])) continue;
-      if (!segment.AliveAt(begin + i, seq_)) continue;
-      const std::uint64_t id = segment.Id(begin + i);
-      if (IsAllowed(params, id)) top->Add(scores[i], id);
+    const std::int64_t n = std::min({slice, block_end - begin, part.rows - begin});
+    for (std::int64_t first = 0; first < count; first += kTileQueries) {
+      const std::int64_t tile = std::min(kTileQueries, count - first);
+      DotTile(queries + first * segment.padded(), tile, segment.Row(begin), n, segment.padded(),
+              scores.data());
+      for (std::int64_t q = 0; q < tile; ++q) {
+        TopK& top = tops[first + q];
+        const float* of_query = scores.data() + q * n;
+        if (top.NoneMayEnter(of_query, n)) continue;
+        for (std::int64_t i = 0; i < n; ++i) {
+          if (!top.MayEnter(of_query[i]) && !std::isnan(of_query[i])) continue;
+          if (!segment.AliveAt(begin + i, seq_)) continue;
+          const std::uint64_t id = segment.Id(begin + i);
+          if (IsAllowed(params, id)) top.Add(of_query[i], id);
+        }
+      }
     }
     begin += n;
   }
@@ -168,8 +181,7 @@ bool SegmentView::SearchIndex(const ViewPart& part, const PartPlan& plan, const 
   return true;
 }
 
-Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
-                                                   const SearchParams& params) const {
+Status SegmentView::CheckQuery(std::span<const float> query, const SearchParams& params) const {
   if (static_cast<std::int64_t>(query.size()) != dimension_) {
     return Status::InvalidArgument("the query has dimension " + std::to_string(query.size()) +
                                    ", and the index " + std::to_string(dimension_));
@@ -181,13 +193,61 @@ Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
     if (!std::isfinite(x))
       return Status::InvalidArgument("the query holds a value that is no number");
   }
+  return Status::Ok();
+}
+
+Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
+                                                   const SearchParams& params) const {
+  ESPY_RETURN_IF_ERROR(CheckQuery(query, params));
   if (params.k == 0 || live_rows_ == 0) return std::vector<Candidate>{};
   if (params.allowed.has_value() && params.allowed->empty()) return std::vector<Candidate>{};
   std::vector<float> padded(static_cast<std::size_t>(PaddedDimension(dimension_)), 0.0f);
   std::copy(query.begin(), query.end(), padded.begin());
   TopK top(params.k, live_rows_);
-  SearchOnCpu(SearchDevice({.data = padded.data()}, params, &top), padded.data(), params, &top);
+  if (device_ == nullptr) {
+    SearchOnCpu(parts_, padded.data(), params, &top);
+  } else {
+    SearchOnCpu(SearchDevice({.data = padded.data()}, params, &top), padded.data(), params, &top);
+  }
   return top.TakeSorted();
+}
+
+Result<std::vector<std::vector<Candidate>>> SegmentView::SearchBatch(
+    std::span<const float> queries, const SearchParams& params) const {
+  const auto dimension = static_cast<std::size_t>(dimension_);
+  if (queries.size() % dimension != 0) {
+    return Status::InvalidArgument("the queries have " + std::to_string(queries.size()) +
+                                   " numbers in all, and the index dimension " +
+                                   std::to_string(dimension_));
+  }
+  const std::size_t count = queries.size() / dimension;
+  std::vector<std::vector<Candidate>> found(count);
+  const bool nothing =
+      params.k == 0 || live_rows_ == 0 || (params.allowed.has_value() && params.allowed->empty());
+  const auto reads_rows = [&](const ViewPart& part) {
+    return PlanPart(part, params).way == Way::kRows;
+  };
+  if (nothing || count < 2 || !std::all_of(parts_.begin(), parts_.end(), reads_rows)) {
+    for (std::size_t q = 0; q < count; ++q) {
+      ESPY_ASSIGN_OR_RETURN(found[q], Search(queries.subspan(q * dimension, dimension), params));
+    }
+    return found;
+  }
+  const auto width = static_cast<std::size_t>(PaddedDimension(dimension_));
+  const AlignedArray<float> padded = MakeAligned<float>(count * width);
+  std::fill_n(padded.get(), count * width, 0.0f);
+  std::vector<TopK> tops;
+  for (std::size_t q = 0; q < count; ++q) {
+    const std::span<const float> query = queries.subspan(q * dimension, dimension);
+    ESPY_RETURN_IF_ERROR(CheckQuery(query, params));
+    std::copy(query.begin(), query.end(), padded.get() + q * width);
+    tops.emplace_back(params.k, live_rows_);
+  }
+  for (const ViewPart& part : parts_) {
+    SearchRows(part, padded.get(), static_cast<std::int64_t>(count), params, tops.data());
+  }
+  for (std::size_t q = 0; q < count; ++q) found[q] = tops[q].TakeSorted();
+  return found;
 }
 
 Result<std::vector<Candidate>> SegmentView::SearchFromDevice(const float* query,
@@ -223,7 +283,7 @@ void SegmentView::SearchOnCpu(const std::vector<ViewPart>& parts, const float* q
     if (PlanOnCpu(part, exact).way == Way::kAllowedRows) {
       SearchAllowedRows(part, query, params, top);
     } else {
-      SearchRows(part, query, params, top);
+      SearchRows(part, query, 1, params, top);
     }
   }
 }

@@ -35,6 +35,8 @@ class SegmentView final : public View {
   bool on_device() const override { return device_ != nullptr; }
   Result<std::vector<Candidate>> Search(std::span<const float> query,
                                         const SearchParams& params) const override;
+  Result<std::vector<std::vector<Candidate>>> SearchBatch(
+      std::span<const float> queries, const SearchParams& params) const override;
   Result<std::vector<Candidate>> SearchFromDevice(const float* query,
                                                   const SearchParams& params) const override;
   std::vector<std::uint64_t> LiveIds() const override;
@@ -59,8 +61,10 @@ class SegmentView final : public View {
                    const SearchParams& params, TopK* top) const;
   // The same without the device.
   PartPlan PlanOnCpu(const ViewPart& part, const SearchParams& params) const;
-  void SearchRows(const ViewPart& part, const float* query, const SearchParams& params,
-                  TopK* top) const;
+  // `count` queries, each of the padded dimension; tops[i] belongs to query i.
+  void SearchRows(const ViewPart& part, const float* queries, std::int64_t count,
+                  const SearchParams& params, TopK* tops) const;
+  Status CheckQuery(std::span<const float> query, const SearchParams& params) const;
   void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
                          TopK* top) const;
   // False when the index gave up or found too few: the part is then searched exactly.

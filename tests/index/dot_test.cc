@@ -62,5 +62,28 @@ TEST(Dot, IsTheInnerProduct) {
   EXPECT_NEAR(DotHalf(a.data(), b.data(), n), exact_half, 22 * 0x1p-24);
 }
 
+TEST(Dot, ATileHasTheBitsOfItsPairs) {
+  std::mt19937_64 random(12);
+  std::normal_distribution<float> normal;
+  for (const std::int64_t padded : {32, 96, 512}) {
+    for (const std::int64_t count : {1, 3, 4, 9}) {
+      for (const std::int64_t n : {1, 2, 3, 7}) {
+        std::vector<float> queries(static_cast<std::size_t>(count * padded));
+        for (float& x : queries) x = normal(random);
+        std::vector<std::uint16_t> rows(static_cast<std::size_t>(n * padded));
+        for (std::uint16_t& x : rows) x = FloatToHalf(normal(random));
+        std::vector<float> scores(static_cast<std::size_t>(count * n));
+        DotTile(queries.data(), count, rows.data(), n, padded, scores.data());
+        for (std::int64_t q = 0; q < count; ++q) {
+          for (std::int64_t i = 0; i < n; ++i) {
+            EXPECT_EQ(scores[q * n + i], internal::DotPlain(queries.data() + q * padded,
+                                                            rows.data() + i * padded, padded));
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace espy::index

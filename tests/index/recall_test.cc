@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <iostream>
+#include <limits>
 #include <set>
 
 #include "index/vector_index.h"
@@ -123,6 +124,39 @@ TEST_F(RecallTest, AFilterOpposedToTheQueryIsStillFilled) {
   int hits = 0;
   for (const Candidate& candidate : *exact) hits += ids.contains(candidate.id);
   EXPECT_GE(hits, 9);
+}
+
+// Exact search of many queries reads the rows once for all, with deaths and filters; a graph is
+// walked query by query.
+TEST_F(RecallTest, ManyQueriesAtOnceHaveTheAnswersOfEach) {
+  ClusteredData queries(26, kDimension, 200);
+  std::vector<float> all;
+  for (int q = 0; q < 70; ++q) {
+    const std::vector<float> query = queries.Next();
+    all.insert(all.end(), query.begin(), query.end());
+  }
+  const std::vector<std::uint64_t> half = OneIn(2);
+  const std::optional<std::span<const std::uint64_t>> everyone, some = half;
+  for (const SearchParams& params :
+       {SearchParams{.exact = true, .allowed = everyone},
+        SearchParams{.exact = true, .allowed = some}, SearchParams{}, SearchParams{.k = 0}}) {
+    const auto found = with_dead_->SearchBatch(all, params);
+    ESPY_ASSERT_OK(found);
+    ASSERT_EQ(found->size(), 70u);
+    for (std::size_t q = 0; q < 70; ++q) {
+      const auto one = with_dead_->Search({all.data() + q * kDimension, kDimension}, params);
+      ASSERT_EQ((*found)[q].size(), one->size());
+      for (std::size_t i = 0; i < one->size(); ++i) {
+        EXPECT_EQ((*found)[q][i].id, (*one)[i].id);
+        EXPECT_EQ((*found)[q][i].score, (*one)[i].score);
+      }
+    }
+  }
+  all.pop_back();
+  EXPECT_EQ(with_dead_->SearchBatch(all, {}).status().code(), StatusCode::kInvalidArgument);
+  all.push_back(std::numeric_limits<float>::quiet_NaN());
+  EXPECT_EQ(with_dead_->SearchBatch(all, {.exact = true}).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 TEST_F(RecallTest, AskingForMoreThanThereIsGivesAll) {

@@ -41,8 +41,11 @@ void Library::Impl::StartBackground() {
             path + ": building the index: " + status.message() + "; searches go on without it");
       }
       {
+        // One that was told to stop is no outcome: whoever starts the builder again has it go on.
         std::lock_guard lock(background_mutex_);
-        background_status_ = status;
+        const bool stopped = status.code() == StatusCode::kCancelled;
+        background_status_ = stopped ? Status::Ok() : status;
+        background_requested_ = background_requested_ || stopped;
       }
       std::lock_guard lock(write_mutex_);
       if (index == index_) RefreshStateLocked();

@@ -20,6 +20,7 @@
 #include "encoders/encoder.h"
 #include "engine/fields/table.h"
 #include "engine/index_store.h"
+#include "engine/testing.h"
 #include "espy/library.h"
 #include "index/vector_index.h"
 #include "storage/store.h"
@@ -44,10 +45,13 @@ struct Change {
 
 class Library::Impl {
  public:
-  Impl(std::string path, OpenOptions options, Env* env);
+  Impl(std::string path, OpenOptions options, Env* env, testing::LibraryHooks hooks = {});
   ~Impl();
 
   // --- open.cc
+  static Result<std::unique_ptr<Library>> Open(const std::string& path, const OpenOptions& options,
+                                               const testing::LibraryHooks& hooks);
+  static Impl& Of(Library& library) { return *library.impl_; }
   Status OpenStore();
   Status RequireWritable() const;
 
@@ -100,6 +104,7 @@ class Library::Impl {
   const std::string path;
   const OpenOptions options;
   Env* const env;
+  const testing::LibraryHooks hooks;
 
   std::unique_ptr<storage::Store> store;  // constant after OpenStore
 

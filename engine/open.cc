@@ -24,8 +24,12 @@ Result<std::string> FindLibrary(const std::string& start) {
                           "FOLDER`, or name one with --library");
 }
 
-Library::Impl::Impl(std::string library_path, OpenOptions open_options, Env* environment)
-    : path(std::move(library_path)), options(std::move(open_options)), env(environment) {}
+Library::Impl::Impl(std::string library_path, OpenOptions open_options, Env* environment,
+                    testing::LibraryHooks test_hooks)
+    : path(std::move(library_path)),
+      options(std::move(open_options)),
+      env(environment),
+      hooks(std::move(test_hooks)) {}
 
 Library::Impl::~Impl() { StopBackground(); }
 
@@ -35,7 +39,7 @@ Status Library::Impl::OpenStore() {
   store_options.read_only = options.read_only;
   store_options.sync = options.durability == Durability::kSync;
   store_options.recover_tail = options.recover_tail;
-  ESPY_ASSIGN_OR_RETURN(store, storage::Store::Open(path, store_options));
+  ESPY_ASSIGN_OR_RETURN(store, storage::testing::OpenWithHooks(path, store_options, hooks.storage));
   return Status::Ok();
 }
 
@@ -49,11 +53,17 @@ Library::~Library() = default;
 
 Result<std::unique_ptr<Library>> Library::Open(const std::string& path,
                                                const OpenOptions& options) {
+  return Impl::Open(path, options, {});
+}
+
+Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
+                                                     const OpenOptions& options,
+                                                     const testing::LibraryHooks& hooks) {
   if (options.threads < 0) {
     return Status::InvalidArgument("threads: " + std::to_string(options.threads) +
                                    " is negative; give 0 for one a core");
   }
-  auto impl = std::make_unique<Impl>(AbsolutePath(path), options, Env::Default());
+  auto impl = std::make_unique<Impl>(AbsolutePath(path), options, Env::Default(), hooks);
   ESPY_RETURN_IF_ERROR(impl->OpenStore());
   if (!options.model.empty()) {
     ESPY_RETURN_IF_ERROR(impl->Space().status());  // a model that does not fit is refused at once
@@ -61,5 +71,13 @@ Result<std::unique_ptr<Library>> Library::Open(const std::string& path,
   if (!options.read_only && options.background_build) impl->StartBackground();
   return std::unique_ptr<Library>(new Library(std::move(impl)));
 }
+
+namespace testing {
+Result<std::unique_ptr<Library>> OpenWithHooks(const std::string& path, const OpenOptions& options,
+                                               const LibraryHooks& hooks) {
+  return Library::Impl::Open(path, options, hooks);
+}
+Library::Impl& ImplOf(Library& library) { return Library::Impl::Of(library); }
+}  // namespace testing
 
 }  // namespace espy

@@ -36,6 +36,8 @@ index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& spac
   index_options.dimension = space.dimension;
   index_options.threads = options.threads;
   index_options.device = SearchDevice();
+  if (hooks.seal_rows > 0) index_options.seal_rows = hooks.seal_rows;
+  if (hooks.hnsw_rows > 0) index_options.hnsw_rows = hooks.hnsw_rows;
   return index_options;
 }
 

@@ -123,7 +123,7 @@ Result<LibraryState> InspectLibrary(const std::string& directory) {
   if (!HoldsData(db)) {
     // Acknowledged changes without any data: the files were removed, and an empty library must not
     // take their place.
-    if (AckedMark::Read(directory) > 0) {
+    if (AckedMark::Read(directory).value_or(0) > 0) {
       return Status::Corruption(db + ": its files are gone; restore the library from a backup");
     }
     return LibraryState::kEmpty;
@@ -143,7 +143,20 @@ Result<std::unique_ptr<AckedMark>> AckedMark::Open(const std::string& directory)
   const std::string path = directory + "/ACKED";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return IoStatus(path, errno);
-  return std::unique_ptr<AckedMark>(new AckedMark(file));
+  std::unique_ptr<AckedMark> mark(new AckedMark(file));
+  if (!Read(directory)) {
+    // From here on a power cut leaves an older mark, not none.
+    mark->Set(0);
+    if (::fsync(file) != 0) return IoStatus(path, errno);
+    ESPY_RETURN_IF_ERROR(SyncDirectory(directory));
+  }
+  return mark;
+}
+
+Status AckedMark::Remove(const std::string& directory) {
+  const std::string path = directory + "/ACKED";
+  if (::unlink(path.c_str()) == 0) return SyncDirectory(directory);
+  return errno == ENOENT ? Status::Ok() : IoStatus(path, errno);
 }
 
 AckedMark::~AckedMark() { ::close(file_); }
@@ -155,15 +168,16 @@ void AckedMark::Set(std::uint64_t seq) {
   [[maybe_unused]] const ssize_t written = ::pwrite(file_, text, 26, 0);
 }
 
-std::uint64_t AckedMark::Read(const std::string& directory) {
+std::optional<std::uint64_t> AckedMark::Read(const std::string& directory) {
   const Result<std::string> text = Env::Default()->ReadFile(directory + "/ACKED", kMaxFormatBytes);
-  if (!text.ok() || text->size() != 26) return 0;
+  if (!text.ok() || text->size() != 26) return std::nullopt;
   std::uint64_t seq = 0;
   std::uint32_t crc = 0;
   const char* data = text->data();
-  if (std::from_chars(data, data + 16, seq, 16).ptr != data + 16) return 0;
-  if (std::from_chars(data + 17, data + 25, crc, 16).ptr != data + 25) return 0;
-  return crc == Crc32c({data, 16}) ? seq : 0;
+  if (std::from_chars(data, data + 16, seq, 16).ptr != data + 16) return std::nullopt;
+  if (std::from_chars(data + 17, data + 25, crc, 16).ptr != data + 25) return std::nullopt;
+  if (crc != Crc32c({data, 16})) return std::nullopt;
+  return seq;
 }
 
 }  // namespace espy::storage

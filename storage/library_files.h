@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "espy/status.h"
@@ -37,20 +38,22 @@ Result<LibraryState> InspectLibrary(const std::string& directory);
 Status WriteFormat(const std::string& directory);
 
 // The highest sequence number that was acknowledged as synced, written after each commit and never
-// itself synced: after a power cut it may be older than the truth, and is never newer. A log that
-// ends below it has lost acknowledged changes, which a checksum alone cannot tell from a write cut
-// short by a crash.
+// itself synced once it is there: after a power cut it may be older than the truth, and is never
+// newer. A log that ends below it has lost acknowledged changes, which a checksum alone cannot tell
+// from a write cut short by a crash.
 class AckedMark {
  public:
   static Result<std::unique_ptr<AckedMark>> Open(const std::string& directory);
+  // For a writer that does not sync, and so acknowledges more than a mark could say.
+  static Status Remove(const std::string& directory);
   ~AckedMark();
   AckedMark(const AckedMark&) = delete;
   AckedMark& operator=(const AckedMark&) = delete;
 
   void Set(std::uint64_t seq);  // best effort: without it only the check above is weaker
 
-  // What is written; 0 when there is no mark or it is torn.
-  static std::uint64_t Read(const std::string& directory);
+  // What is written; nothing when there is no mark or it is torn.
+  static std::optional<std::uint64_t> Read(const std::string& directory);
 
  private:
   explicit AckedMark(int file) : file_(file) {}

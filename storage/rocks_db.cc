@@ -52,7 +52,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   // creation stopped short.
   db.create_missing_column_families = !options.read_only;
   db.paranoid_checks = true;
-  db.track_and_verify_wals_in_manifest = true;
+  db.track_and_verify_wals_in_manifest = options.check_log_sizes;
   db.wal_recovery_mode = static_cast<rocksdb::WALRecoveryMode>(options.recovery_mode);
   db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   // Memtables are written out by the store, all families at one point of the log (commit.cc). No
@@ -73,6 +73,8 @@ rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   db.info_log = std::make_shared<HookLogger>();
   db.max_manifest_file_size = 4u << 20;
   db.bytes_per_sync = 1u << 20;
+  // It would set aside as much as a memtable may hold, 280 MB, for every log.
+  db.allow_fallocate = false;
   return db;
 }
 
@@ -189,7 +191,7 @@ Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
     const bool all_made = std::all_of(kNames.begin(), kNames.end(), [&](std::string_view name) {
       return std::find(names.begin(), names.end(), name) != names.end();
     });
-    if (options.read_only && !all_made && AckedMark::Read(directory) == 0) {
+    if (options.read_only && !all_made && AckedMark::Read(directory).value_or(0) == 0) {
       return Status::NotFound(directory +
                               ": there is no library here yet, its making was interrupted; "
                               "`espy ingest` makes it");
@@ -236,6 +238,17 @@ Status RocksDb::Resume() {
                       entries == 0)) {
     return Status::IoError(
         directory_ + "/db: its log could not be written; close the library, then run it again");
+  }
+  // A flush that was scheduled before the error and began after it leaves its memtable in RocksDB's
+  // queue and nobody to take it out: Resume would wait for that memtable for ever.
+  for (rocksdb::ColumnFamilyHandle* handle : own_handles()) {
+    std::uint64_t pending = 0;
+    if (db_->GetIntProperty(handle, rocksdb::DB::Properties::kMemTableFlushPending, &pending) &&
+        pending != 0) {
+      return Status::IoError(
+          directory_ +
+          "/db: its tables could not be written; close the library, then run it again");
+    }
   }
   ESPY_RETURN_IF_ERROR(ToStatus(db_->Resume()));
   log_broken_ = false;

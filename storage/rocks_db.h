@@ -50,6 +50,7 @@ class RocksDb {
     // 0: a damaged log is refused, except for a record cut short at its very end. 2: it is read up
     // to the damage. 3: around the damage, to learn what was there; for reading only.
     int recovery_mode = 0;
+    bool check_log_sizes = true;  // against those that the manifest remembers of closed logs
     testing::Hooks hooks;
   };
   static Result<std::shared_ptr<RocksDb>> Open(const std::string& directory,
@@ -64,7 +65,8 @@ class RocksDb {
 
   // Makes the database writable again after a write failed. RocksDB does so by writing its
   // memtables out and beginning a new log. With nothing in them it would keep the log that failed,
-  // and trips over that: then only opening the library again helps, and this says so.
+  // and trips over that, and with some of them waiting to be written out it may wait for ever: then
+  // only opening the library again helps, and this says so.
   Status Resume();
   bool log_broken() const { return log_broken_; }
 

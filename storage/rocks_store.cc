@@ -11,6 +11,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "storage/keys.h"
+#include "storage/log_tail.h"
 #include "storage/rows.h"
 
 namespace espy::storage {
@@ -22,7 +23,8 @@ constexpr std::uint64_t kFlushAtCloseBytes = 4u << 20;
 RocksDb::OpenOptions DbOptions(const StoreOptions& options, const testing::Hooks& hooks) {
   RocksDb::OpenOptions db;
   db.read_only = options.read_only;
-  db.recovery_mode = options.recover_tail ? 2 : 0;
+  // A log that was cut off at its damage is shorter than the manifest may remember.
+  db.check_log_sizes = !options.recover_tail;
   db.hooks = hooks;
   return db;
 }
@@ -71,25 +73,6 @@ Status MakeDb(const std::string& directory) {
   return SyncDirectory(directory);
 }
 
-// Copies the logs to damaged/ before anything is written: what recovery cannot read may still be of
-// use to someone.
-Status KeepDamagedLogs(const std::string& directory) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path keep = fs::path(directory) / "damaged";
-  fs::create_directories(keep, error);
-  if (error) return IoStatus(keep.string(), error.value());
-  ESPY_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                        Env::Default()->ListDirectory(directory + "/db"));
-  for (const std::string& name : names) {
-    if (!name.ends_with(".log")) continue;
-    fs::copy_file(fs::path(directory) / "db" / name, keep / name,
-                  fs::copy_options::overwrite_existing, error);
-    if (error) return IoStatus((keep / name).string(), error.value());
-  }
-  return Status::Ok();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
@@ -116,6 +99,7 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
     return Status::NotFound(directory + ": there is no library here; `espy ingest` makes one");
   }
   std::unique_ptr<RocksStore> store(new RocksStore(directory, options));
+  if (hooks.write_buffer_bytes > 0) store->flush_bytes_ = hooks.write_buffer_bytes;
   if (!options.read_only) {
     if (state == LibraryState::kAbsent) {
       std::error_code error;
@@ -129,21 +113,23 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
   }
   // Before the database is read: a writer beside a reader moves the mark after it has written the
   // log.
-  const std::uint64_t acked = AckedMark::Read(directory);
+  const std::optional<std::uint64_t> mark = AckedMark::Read(directory);
+  const std::uint64_t acked = mark.value_or(0);
   std::uint64_t reached = acked;
   if (options.recover_tail) {
     ESPY_RETURN_IF_ERROR(KeepDamagedLogs(directory));
     const Result<std::uint64_t> around = ProbeLastSeq(directory, 3, hooks);
     if (around.ok()) reached = std::max(reached, *around);
+    ESPY_RETURN_IF_ERROR(CutDamage(directory));
   }
   if (state != LibraryState::kPresent) ESPY_RETURN_IF_ERROR(MakeDb(directory));
-  ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks));
+  ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks, mark));
   ESPY_ASSIGN_OR_RETURN(std::uint64_t last, LastSeqIn(*store->db_));
   // A writer that flushes between a reader's look at the manifest and its look for logs has removed
   // a log that the older manifest still counted on; the newer one does not.
   for (int attempt = 1; last < acked && options.read_only && attempt < kReaderAttempts; ++attempt) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
-    ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks));
+    ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks, mark));
     ESPY_ASSIGN_OR_RETURN(last, LastSeqIn(*store->db_));
   }
   store->last_seq_.store(last, std::memory_order_release);
@@ -162,6 +148,8 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
   if (!options.read_only && options.sync) {
     ESPY_ASSIGN_OR_RETURN(store->acked_, AckedMark::Open(directory));
     store->acked_->Set(last);
+  } else if (!options.read_only) {
+    ESPY_RETURN_IF_ERROR(AckedMark::Remove(directory));
   }
   if (options.recover_tail)
     ESPY_RETURN_IF_ERROR(store->Flush());  // and so leave the damaged log behind
@@ -170,8 +158,9 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
 
 Result<std::shared_ptr<RocksDb>> RocksStore::OpenDb(const std::string& directory,
                                                     const StoreOptions& options,
-                                                    const testing::Hooks& hooks) {
-  const RocksDb::OpenOptions db_options = DbOptions(options, hooks);
+                                                    const testing::Hooks& hooks,
+                                                    std::optional<std::uint64_t> mark) {
+  RocksDb::OpenOptions db_options = DbOptions(options, hooks);
   Result<std::shared_ptr<RocksDb>> db = RocksDb::Open(directory, db_options);
   // A writer may replace files between a reader's look at the manifest and its opening them.
   for (int attempt = 1; !db.ok() && options.read_only && attempt < kReaderAttempts; ++attempt) {
@@ -179,9 +168,32 @@ Result<std::shared_ptr<RocksDb>> RocksStore::OpenDb(const std::string& directory
     db = RocksDb::Open(directory, db_options);
   }
   if (db.ok() || db.status().code() != StatusCode::kCorruption || options.recover_tail) return db;
-  // Damage in the log alone has a remedy of its own; it is the log if reading up to the damage
+  // A power cut may tear what was being written. Nothing is behind it, and all that was
+  // acknowledged is before it: then it is what a crash leaves, and no damage.
+  if (mark && options.read_only) {
+    const Result<std::uint64_t> before = ProbeLastSeq(directory, 2, hooks);
+    const Result<std::uint64_t> around = ProbeLastSeq(directory, 3, hooks);
+    if (before.ok() && around.ok() && *before >= *mark && *around == *before) {
+      db_options.recovery_mode = 2;
+      return RocksDb::Open(directory, db_options);
+    }
+  }
+  if (mark && !options.read_only) {
+    std::string cut;
+    ESPY_RETURN_IF_ERROR(CutTornTail(directory, &cut));
+    const Result<std::uint64_t> last = ProbeLastSeq(directory, 0, hooks);
+    if (!cut.empty() && last.ok() && *last >= *mark) {
+      Log(LogLevel::kWarning, directory +
+                                  ": the end of its write-ahead log was torn while it was being "
+                                  "written; nothing acknowledged was in it");
+      ForgetCut(directory, cut);
+      return RocksDb::Open(directory, db_options);
+    }
+    if (!cut.empty()) ESPY_RETURN_IF_ERROR(UndoCut(directory, cut));
+  }
+  // Damage in the log alone has a remedy of its own; it is the log if reading around the damage
   // works.
-  if (ProbeLastSeq(directory, 2, hooks).ok()) return DamagedLog(directory, db.status().message());
+  if (ProbeLastSeq(directory, 3, hooks).ok()) return DamagedLog(directory, db.status().message());
   return db;
 }
 
@@ -218,10 +230,13 @@ Status RocksStore::CompactAll() {
   compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   compact.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
   compact.blob_garbage_collection_age_cutoff = 1.0;
+  // Compacting writes out the memtable of its family alone. All of them are written out before, so
+  // that there is little to be ahead with, and after, so that none is.
+  ESPY_RETURN_IF_ERROR(Flush());
   for (rocksdb::ColumnFamilyHandle* handle : db_->own_handles()) {
     ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr)));
   }
-  return Status::Ok();
+  return Flush();
 }
 
 Result<std::uint64_t> RocksStore::DiskBytes() {

@@ -112,9 +112,11 @@ class RocksStore final : public Store {
   RocksStore(std::string directory, const StoreOptions& options)
       : directory_(std::move(directory)), options_(options) {}
 
+  // `mark`: what ACKED said before.
   static Result<std::shared_ptr<RocksDb>> OpenDb(const std::string& directory,
                                                  const StoreOptions& options,
-                                                 const testing::Hooks& hooks);
+                                                 const testing::Hooks& hooks,
+                                                 std::optional<std::uint64_t> mark);
   Status ReadLastSeq();
   Status CheckAcked(std::uint64_t acked);
   Status RequireWritable() const;

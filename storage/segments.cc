@@ -76,7 +76,9 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
       db_->ToStatus(batch.Delete(db_->handle(kSegments), MarkKey(space, segment))));
   ESPY_RETURN_IF_ERROR(Write(&batch, false));
   // The family holds few and long rows, so that nothing would compact it; this drops blob files
-  // that are wholly dead.
+  // that are wholly dead. RocksDB writes the family's memtable out first: all of them are, so that
+  // none is ahead of the others, which a damaged log could then not be read up to.
+  ESPY_RETURN_IF_ERROR(Flush());
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
   return db_->ToStatus((*db_)->CompactRange(compact, db_->handle(kSegments), nullptr, nullptr));

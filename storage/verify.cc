@@ -17,6 +17,9 @@ namespace {
 constexpr std::size_t kMaxFindings =
     1000;  // a library that is wholly wrong need not say so a million times
 
+constexpr const char* kFromBackup =
+    "; restore the library from a backup, or make it anew by ingesting the pictures again";
+
 class Findings {
  public:
   void Add(std::string sentence) {
@@ -72,7 +75,7 @@ class Verifier {
     }
     if (!it->status().ok()) {
       findings_.Add(std::string(FamilyName(family)) +
-                    ": cannot be read to its end: " + it->status().ToString());
+                    ": cannot be read to its end: " + it->status().ToString() + kFromBackup);
     }
   }
 
@@ -100,7 +103,7 @@ class Verifier {
 
   void CheckFiles() {
     const rocksdb::Status files = (*db_)->VerifyFileChecksums(rocksdb::ReadOptions());
-    if (!files.ok()) findings_.Add("files: " + files.ToString());
+    if (!files.ok()) findings_.Add("files: " + files.ToString() + kFromBackup);
   }
 
   void CheckSpaces() {

@@ -189,7 +189,7 @@ TEST(DiskFaults, AFaultAtAnyWriteLosesNothingAcknowledgedAndShowsNothingHalf) {
         for (const std::uint64_t acked : script.acked) EXPECT_TRUE(Holds(**opened, acked));
         faults->Heal();
         // A full disk that has room again is enough to go on, unless the very first write after
-        // opening or flushing failed; after other errors the library is opened again.
+        // opening or flushing failed, or a table; after other errors the library is opened again.
         const auto again = (*opened)->Commit(SampleTransaction(100));
         EXPECT_TRUE(again.ok() || again.status().code() == StatusCode::kIoError)
             << again.status().message();
@@ -210,7 +210,7 @@ TEST(DiskFaults, AFaultAtAnyWriteLosesNothingAcknowledgedAndShowsNothingHalf) {
     }
   }
   EXPECT_GT(failures, 30);
-  EXPECT_GT(went_on, 30);
+  EXPECT_GT(went_on, 15);
 }
 
 TEST(DiskFaults, AFaultWhileOpeningIsAnErrorAndTheNextOpeningWorks) {
@@ -390,19 +390,65 @@ TEST_F(BitRotTest, ALogCutShortWhereItWasAcknowledgedIsRefused) {
 }
 
 TEST_F(BitRotTest, ATornTailThatWasNeverAcknowledgedIsDropped) {
-  const std::string log = Copy(".log").back();
-  std::ofstream(log, std::ios::app | std::ios::binary) << std::string(37, '\x5a');
-  const Result<std::unique_ptr<Store>> store = Store::Open(dir_ / "copy", {});
-  if (store.ok()) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 24; ++i) {
+    const std::string log = Copy(".log").back();
+    // A record of the log's form whose bytes are not what its checksum says, as when the disk wrote
+    // its first sector and not the rest; then bytes without a form.
+    std::string tail("\x11\x22\x33\x44\x20\x00\x01", 7);
+    if (i % 2 == 1) tail.clear();
+    tail.resize(7 + 32 + random() % 600);
+    for (std::size_t at = i % 2 == 0 ? 7 : 0; at < tail.size(); ++at) {
+      tail[at] = static_cast<char>(random());
+    }
+    std::ofstream(log, std::ios::app | std::ios::binary) << tail;
+    SCOPED_TRACE(i);
+    ESPY_ASSERT_OK(Store::Open(dir_ / "copy", {.read_only = true}));
+    auto store = Store::Open(dir_ / "copy", {});
+    ESPY_ASSERT_OK(store);
     EXPECT_EQ((*store)->last_seq(), 2 * kPictures);
-  } else {
-    // Bytes that look like a whole record with a wrong checksum are refused; the remedy loses
-    // nothing.
-    const auto recovered = Store::Open(dir_ / "copy", {.recover_tail = true});
-    ESPY_ASSERT_OK(recovered);
-    EXPECT_FALSE((*recovered)->lost().has_value());
-    EXPECT_EQ((*recovered)->last_seq(), 2 * kPictures);
+    EXPECT_FALSE((*store)->lost().has_value());
+    ESPY_ASSERT_OK((*store)->Commit(SampleTransaction(90)));
+    store->reset();
+    store = Store::Open(dir_ / "copy", {});  // the torn log is behind it
+    ESPY_ASSERT_OK(store);
+    EXPECT_TRUE(Holds(**store, 90));
   }
+}
+
+// Without a mark of what was acknowledged nobody knows whether the damage is a crash's.
+TEST_F(BitRotTest, ATornTailWithoutAMarkIsRefusedAndRepairLosesNothing) {
+  const std::string log = Copy(".log").back();
+  fs::remove(dir_ / "copy/ACKED");
+  std::ofstream(log, std::ios::app | std::ios::binary)
+      << std::string("\x11\x22\x33\x44\x20\x00\x01", 7) << std::string(90, 'x');
+  const Status refused = Store::Open(dir_ / "copy", {}).status();
+  EXPECT_EQ(refused.code(), StatusCode::kCorruption);
+  EXPECT_NE(refused.message().find("espy verify --repair"), std::string::npos);
+  const auto recovered = Store::Open(dir_ / "copy", {.recover_tail = true});
+  ESPY_ASSERT_OK(recovered);
+  EXPECT_FALSE((*recovered)->lost().has_value());
+  EXPECT_EQ((*recovered)->last_seq(), 2 * kPictures);
+}
+
+// A library that was written without syncing has no mark: what it acknowledged is then not known
+// from outside the log, and no damage in it may pass for a crash's.
+TEST_F(BitRotTest, AWriterThatDoesNotSyncTakesTheMarkAway) {
+  Copy(".log");
+  const auto faults = std::make_shared<FaultFs>();
+  auto store = OpenOn(faults, dir_ / "copy", {.sync = false});
+  ESPY_ASSERT_OK(store);
+  for (std::uint64_t n = 100; n < 110; ++n) ESPY_ASSERT_OK((*store)->Commit(SampleTransaction(n)));
+  faults->Cut();
+  store->reset();
+  EXPECT_FALSE(fs::exists(dir_ / "copy/ACKED"));
+  std::vector<std::string> logs;
+  for (const auto& file : fs::directory_iterator(dir_ / "copy/db")) {
+    if (file.path().extension() == ".log" && file.file_size() > 0) logs.push_back(file.path());
+  }
+  std::sort(logs.begin(), logs.end());
+  Flip(logs.back(), fs::file_size(logs.back()) * 8 - 40);
+  EXPECT_EQ(Store::Open(dir_ / "copy", {}).status().code(), StatusCode::kCorruption);
 }
 
 TEST_F(BitRotTest, AFlippedBitInATableOrBlobIsFoundAndNeverServed) {

@@ -11,6 +11,7 @@
 #include "index/segment_format.h"
 #include "storage/fields.h"
 #include "storage/keys.h"
+#include "storage/log_tail.h"
 #include "storage/rows.h"
 
 namespace {
@@ -64,13 +65,21 @@ void FuzzSegment(std::string_view bytes) {
   }
 }
 
+// A log that is cut off where it is whole is whole.
+void FuzzLog(std::string_view bytes) {
+  const storage::LogTail tail = storage::InspectLog(bytes);
+  Require(tail.whole <= bytes.size());
+  const storage::LogTail cut = storage::InspectLog(bytes.substr(0, tail.whole));
+  Require(!cut.damaged && cut.whole == tail.whole);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   std::vector<std::uint16_t> half;
-  switch (data[0] % 10) {
+  switch (data[0] % 11) {
     case 0:
       FuzzRecord(bytes);
       break;
@@ -119,6 +128,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 9:
       FuzzSegment(bytes);
+      break;
+    case 10:
+      FuzzLog(bytes);
       break;
   }
   return 0;

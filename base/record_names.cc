@@ -20,6 +20,8 @@ std::string_view PixelSourceName(PixelSource source) {
       return "preview";
     case PixelSource::kThumbnail:
       return "thumbnail";
+    case PixelSource::kImported:
+      return "imported";
     case PixelSource::kPicture:
       break;
   }

@@ -89,6 +89,23 @@ void AddCompute(CLI::App* app, ComputeFlags* target) {
       ->take_last();
 }
 
+CLI::Option* AddBytes(CLI::App* app, const std::string& names, std::optional<std::uint64_t>* target,
+                      const std::string& description) {
+  const auto take = [target](const std::uint64_t& value) { *target = value; };
+  return app->add_option_function<std::uint64_t>(names, take, description)
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->envname(EnvironmentName(names))
+      ->take_last();
+}
+
+void AddLimits(CLI::App* app, LimitFlags* target) {
+  AddBytes(app, "--disk-quota", &target->disk_quota,
+           "the library takes no more disk than this, now and later, as 20G (0: no limit)");
+  AddBytes(app, "--memory-budget", &target->memory_budget,
+           "its index takes no more memory than this, now and later (0: no limit)");
+}
+
 CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
                       std::vector<std::string>* target, const std::string& description) {
   const auto take = [target](const std::vector<std::string>& values) {

@@ -5,6 +5,7 @@
 #define ESPY_CLI_FLAGS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,22 @@ struct ComputeFlags {
   }
 };
 void AddCompute(CLI::App* app, ComputeFlags* target);
+
+// A number of bytes, as "10G" or "512M"; the target stays unset without the flag.
+CLI::Option* AddBytes(CLI::App* app, const std::string& names, std::optional<std::uint64_t>* target,
+                      const std::string& description);
+
+// What the library may take of this machine: --disk-quota, --memory-budget.
+struct LimitFlags {
+  std::optional<std::uint64_t> disk_quota;
+  std::optional<std::uint64_t> memory_budget;
+  template <class Options>
+  void Apply(Options* options) const {
+    options->disk_quota = disk_quota;
+    options->memory_budget = memory_budget;
+  }
+};
+void AddLimits(CLI::App* app, LimitFlags* target);
 
 // Arguments without a flag. A required one must be given at least once.
 enum class Need { kOptional, kRequired };

@@ -169,6 +169,9 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
   out["picture_bytes"] = info.picture_bytes;
   out["disk_bytes"] = info.disk_bytes;
   out["failures"] = info.failures;
+  out["disk_quota"] = info.disk_quota;
+  out["memory_budget"] = info.memory_budget;
+  out["memory_bytes"] = info.memory_bytes;
   Json spaces = Json::array();
   for (const SpaceInfo& space : info.spaces) {
     Json entry;

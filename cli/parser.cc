@@ -71,6 +71,10 @@ std::unique_ptr<CLI::App> BuildParser(Session* session) {
   AddVerify(program.get(), session);
   AddRebuild(program.get(), session);
   AddCompact(program.get(), session);
+  AddImport(program.get(), session);
+  AddExport(program.get(), session);
+  AddBackup(program.get(), session);
+  AddRestore(program.get(), session);
   AddModelVerbs(program.get(), session);
   AddBench(program.get(), session);
   AddHelp(program.get(), session);

@@ -20,6 +20,7 @@ void PrintRecord(Session* session, const Record& record) {
   add("format", record.format);
   add("size", std::to_string(record.width) + "x" + std::to_string(record.height) + ", " +
                   FormatBytes(record.file_bytes));
+  if (record.pixels_from == PixelSource::kImported) add("seen as", "an imported vector");
   if (record.pixels_from == PixelSource::kThumbnail) add("seen as", "its embedded thumbnail");
   if (record.taken_unix) add("taken", FormatDate(*record.taken_unix));
   add("modified", FormatDate(record.modified_unix));

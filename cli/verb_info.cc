@@ -18,7 +18,11 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
                      FormatCount(info.seq) + ")");
   add("items", FormatCount(info.items) + " in " + Plural(info.paths, "path") + ", " +
                    FormatBytes(info.picture_bytes) + " of pictures");
-  add("disk", FormatBytes(info.disk_bytes));
+  add("disk", FormatBytes(info.disk_bytes) +
+                  (info.disk_quota == 0 ? "" : " of " + FormatBytes(info.disk_quota)));
+  if (info.memory_budget != 0) {
+    add("memory", FormatBytes(info.memory_bytes) + " of " + FormatBytes(info.memory_budget));
+  }
   add("failures",
       info.failures == 0 ? "none" : FormatCount(info.failures) + " (espy failures says why)");
   for (const SpaceInfo& space : info.spaces) {

@@ -30,6 +30,7 @@ struct IngestFlags {
   std::int64_t jobs = 0;
   std::int64_t batch = 0;
   ComputeFlags compute;
+  LimitFlags limits;
   bool nul = false;
   bool dry_run = false;
   bool watch = false;
@@ -248,6 +249,7 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   open.create_if_missing = true;
   open.model = flags.model;
   flags.compute.Apply(&open);
+  if (!flags.dry_run) flags.limits.Apply(&open);
   open.read_only = flags.dry_run && place.exists;
   if (!place.exists && flags.dry_run) scratch = std::make_unique<ScratchLibrary>();
   Result<std::unique_ptr<Library>> library =
@@ -311,6 +313,7 @@ done is kept, and the same command goes on from there.
   AddInteger(verb, "--batch-size", &flags->batch, 0, 4096,
              "pictures encoded at once (0: the model's choice)");
   AddCompute(verb, &flags->compute);
+  AddLimits(verb, &flags->limits);
   AddSwitch(verb, "--embedded-thumbnails", &flags->embedded_thumbnails,
             "take JPEGs by the thumbnails inside, where large enough: fast, less exact");
   AddSwitch(verb, "-0,--null", &flags->nul, "paths on stdin end with NUL");

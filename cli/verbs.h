@@ -24,6 +24,10 @@ void AddFailures(CLI::App* program, Session* session);
 void AddVerify(CLI::App* program, Session* session);
 void AddRebuild(CLI::App* program, Session* session);
 void AddCompact(CLI::App* program, Session* session);
+void AddImport(CLI::App* program, Session* session);
+void AddExport(CLI::App* program, Session* session);
+void AddBackup(CLI::App* program, Session* session);
+void AddRestore(CLI::App* program, Session* session);
 void AddModelVerbs(CLI::App* program, Session* session);
 void AddModelPull(CLI::App* model, Session* session);  // below `model`
 void AddBench(CLI::App* program, Session* session);

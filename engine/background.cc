@@ -1,13 +1,27 @@
 // The builder: one thread that seals and merges segments while the library is open.
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <chrono>
 
 #include "base/logging.h"
 #include "engine/library_impl.h"
 
 namespace espy {
+namespace {
+
+constexpr int kModesty = 10;  // a tenth of what a thread gets that someone waits for
+
+// Building yields to searches and commits. The threads that it starts inherit this; a kernel that
+// has no such thing per thread is asked in vain.
+void BeModest() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kModesty); }
+
+}  // namespace
 
 void Library::Impl::StartBackground() {
   background_ = std::jthread([this](std::stop_token stop) {
+    BeModest();
     for (;;) {
       {
         std::unique_lock lock(background_mutex_);

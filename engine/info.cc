@@ -48,6 +48,8 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
   info.paths = counts.paths;
   info.picture_bytes = counts.picture_bytes;
   info.failures = counts.failures;
+  info.disk_quota = impl_->disk_quota();
+  info.memory_budget = impl_->memory_budget();
   ESPY_ASSIGN_OR_RETURN(info.disk_bytes, impl_->store->DiskBytes());
   ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
   if (spaces.empty()) return info;
@@ -64,6 +66,7 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
       if (const auto search_device = impl_->SearchDevice()) {
         info.search_device = search_device->name();
       }
+      info.memory_bytes = stats.memory_bytes;
       space.vectors = static_cast<std::uint64_t>(state->view->live_rows());
       space.sealed_segments = stats.sealed_segments;
       space.growing = stats.growing_rows;

@@ -40,6 +40,8 @@ struct Change {
   storage::Transaction transaction;
   std::vector<std::pair<ItemId, std::vector<std::uint16_t>>>
       vectors;  // FP16 rows of the current space
+  std::vector<std::pair<ItemId, std::vector<std::uint16_t>>>
+      new_vectors;  // of items that had none before
   std::vector<ItemId> forgotten;
 };
 
@@ -66,6 +68,8 @@ class Library::Impl {
   // The newest state, with the index opened.
   Result<std::shared_ptr<const ReadState>> SearchState();
   std::shared_ptr<const storage::Snapshot> RecordSnapshot();
+  // Whether the item has a vector in the library's space; true when that cannot be told.
+  bool HasVector(ItemId id);
 
   // --- fields.cc
   Status OpenFields();  // once; later calls return at once
@@ -90,6 +94,13 @@ class Library::Impl {
   void WakeBackground();
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
 
+  // --- limits.cc
+  Status OpenLimits();  // reads those that are kept, keeps those that are given
+  // Whether `bytes` more may be taken in: OpenOptions::disk_quota, memory_budget, the disk itself.
+  Status RequireRoomLocked(std::uint64_t bytes);  // with write_mutex held
+  std::uint64_t disk_quota() const { return disk_quota_; }
+  std::uint64_t memory_budget() const { return memory_budget_; }
+
   // --- forget.cc
   Status ForgetItems(const std::vector<Record>& records);
 
@@ -98,6 +109,7 @@ class Library::Impl {
   Result<double>
   MeasureRecall();  // recall@10 against exact search; -1 when there is too little to measure
   Status VerifyIndex(VerifyReport* report, const ProgressFn& progress, std::stop_token stop);
+  Status RepairVectors(VerifyReport* report);
   Status RebuildIndex(const ProgressFn& progress, std::stop_token stop);
   Status CompactIndex(std::stop_token stop);
 
@@ -127,6 +139,10 @@ class Library::Impl {
   Status UpdateFieldsLocked(fields::Table* table, std::vector<ItemId> ids,
                             const storage::Snapshot* snapshot);
   Status ReplayLog(index::VectorIndex* index, const storage::Snapshot& snapshot);
+
+  std::uint64_t disk_quota_ = 0, memory_budget_ = 0;  // constant after OpenLimits
+  std::uint64_t disk_known_ = 0;           // guarded by write_mutex_: bytes at the last look
+  std::uint64_t disk_since_ = UINT64_MAX;  // guarded by write_mutex_: taken in since then
 
   std::mutex write_mutex_;
   std::unique_ptr<IndexStore> segment_store_;  // guarded by write_mutex_ until set, then constant

@@ -65,6 +65,7 @@ Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
   }
   auto impl = std::make_unique<Impl>(AbsolutePath(path), options, Env::Default(), hooks);
   ESPY_RETURN_IF_ERROR(impl->OpenStore());
+  ESPY_RETURN_IF_ERROR(impl->OpenLimits());
   if (!options.model.empty()) {
     ESPY_RETURN_IF_ERROR(impl->Space().status());  // a model that does not fit is refused at once
   }

@@ -13,6 +13,12 @@ namespace {
 constexpr std::size_t kRecordsARead = 1024;
 }
 
+bool Library::Impl::HasVector(ItemId id) {
+  const auto space = Space();
+  std::vector<std::uint16_t> half;
+  return !space.ok() || store->GetVector(space->number, id, &half).code() != StatusCode::kNotFound;
+}
+
 Result<Record> Library::Get(ItemId id) {
   auto record = impl_->store->GetItem(id);
   if (record.status().code() == StatusCode::kNotFound) {

@@ -72,6 +72,11 @@ Result<const encoders::Encoder*> Library::Impl::EncoderFor(bool image, bool text
   ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
   std::lock_guard lock(space_mutex_);
   if (encoder_) return encoder_.get();
+  if (space.directory.empty()) {
+    return Status::Unsupported(path + ": its vectors were imported as those of '" + space.model +
+                               "', for which there is no encoder here; ask with an item (`espy "
+                               "similar`) or with a vector");
+  }
   ESPY_ASSIGN_OR_RETURN(const std::string directory, LocateModel(space));
   encoders::EncoderOptions encoder_options;
   encoder_options.threads = options.threads;

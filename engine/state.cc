@@ -143,7 +143,8 @@ Status Library::Impl::Commit(Change change) {
 
 Status Library::Impl::CommitLocked(Change change) {
   ESPY_RETURN_IF_ERROR(RequireWritable());
-  const bool touches_index = !change.vectors.empty() || !change.forgotten.empty();
+  const bool touches_index =
+      !change.vectors.empty() || !change.new_vectors.empty() || !change.forgotten.empty();
   // The index must stand at the sequence number before this change, so that applying the change
   // brings it to the one after.
   if (touches_index) ESPY_RETURN_IF_ERROR(OpenIndexLocked());
@@ -162,6 +163,7 @@ Status Library::Impl::CommitLocked(Change change) {
   }
   if (index_) {
     for (const ItemId id : change.forgotten) index_->Remove(seq, id);
+    for (const auto& [id, half] : change.new_vectors) index_->AddNew(seq, id, half);
     for (const auto& [id, half] : change.vectors) index_->Add(seq, id, half);
     index_->Publish(seq);
   }

@@ -22,7 +22,55 @@ std::string NameIds(const std::vector<std::uint64_t>& ids) {
   return ids.size() > kNamedIds ? text + ", ..." : text;
 }
 
+// Whether what was mended is something that the index was made from.
+bool TouchesIndex(const std::string& repaired) {
+  for (const char* start : {"vector", "log:", "change ", "segments:", "items:", "item "}) {
+    if (repaired.starts_with(start)) return true;
+  }
+  return false;
+}
+
+bool IsUnit(std::span<const std::uint16_t> half, std::vector<float>* widened) {
+  widened->resize(half.size());
+  HalfToFloat(half.data(), half.size(), widened->data());
+  double squares = 0;
+  for (const float x : *widened) squares += static_cast<double>(x) * x;
+  return std::abs(std::sqrt(squares) - 1.0) < kUnitTolerance;
+}
+
 }  // namespace
+
+// Drops vectors that cannot be right, and makes the next ingest read the pictures of items that
+// have none.
+Status Library::Impl::RepairVectors(VerifyReport* report) {
+  std::lock_guard lock(write_mutex_);
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+  std::vector<float> widened;
+  std::vector<ItemId> good, wrong;
+  ESPY_RETURN_IF_ERROR(
+      store->ScanVectors(space.number, [&](ItemId id, std::span<const std::uint16_t> half) {
+        (IsUnit(half, &widened) ? good : wrong).push_back(id);
+        return true;
+      }));
+  storage::Transaction transaction;
+  for (const ItemId id : wrong) {
+    transaction.DropVector(space.number, id);
+    report->repaired.push_back("vector of item " + FormatItemId(id) + " was dropped");
+  }
+  std::uint64_t lacking = 0;
+  ESPY_RETURN_IF_ERROR(store->ScanItems([&](const Record& record) {
+    if (std::binary_search(good.begin(), good.end(), record.id)) return true;
+    ++lacking;
+    for (const std::string& place : record.paths) transaction.PutPath(place, {.item = record.id});
+    return true;
+  }));
+  if (lacking > 0) {
+    report->repaired.push_back(std::to_string(lacking) +
+                               " pictures will be read again by the next ingest of their folder");
+  }
+  if (wrong.empty() && lacking == 0) return Status::Ok();
+  return store->Commit(std::move(transaction)).status();
+}
 
 // Every live item with a vector is in the index exactly once, and the index holds nothing else.
 Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progress,
@@ -43,12 +91,7 @@ Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progre
       space.number,
       [&](ItemId id, std::span<const std::uint16_t> half) {
         stored.push_back(id);
-        vector.resize(half.size());
-        HalfToFloat(half.data(), half.size(), vector.data());
-        double squares = 0;
-        for (const float x : vector) squares += static_cast<double>(x) * x;
-        if (static_cast<std::int64_t>(half.size()) != space.dimension ||
-            !(std::abs(std::sqrt(squares) - 1.0) < kUnitTolerance)) {
+        if (static_cast<std::int64_t>(half.size()) != space.dimension || !IsUnit(half, &vector)) {
           report->problems.push_back("vector of item " + FormatItemId(id) +
                                      " is not a unit vector of " + std::to_string(space.dimension) +
                                      " values");
@@ -75,7 +118,7 @@ Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progre
     report->problems.push_back(std::to_string(extra.size()) + " " + what + ": " + NameIds(extra));
   };
   const std::vector<std::uint64_t> indexed = state->view->LiveIds();
-  differ(items, stored, "items without a vector");
+  differ(items, stored, "items without a vector (the next ingest of their folder makes it)");
   differ(stored, items, "vectors without an item");
   differ(stored, indexed, "vectors missing from the index");
   differ(indexed, stored, "index rows without a vector");
@@ -92,15 +135,20 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
   if (progress) progress({"files and rows", 0, 0});
   ESPY_ASSIGN_OR_RETURN(report.problems, impl_->store->Verify(repair));
   if (repair) report.repaired = report.problems;
-  ESPY_ASSIGN_OR_RETURN(const storage::Store::Counts counts, impl_->store->Count());
-  report.items = counts.items;
+  const auto counts = impl_->store->Count();
+  if (!counts.ok() && !report.problems.empty()) return report;  // a row that no one can read
+  ESPY_RETURN_IF_ERROR(counts.status());
+  report.items = counts->items;
   ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
   if (spaces.empty()) return report;
   const std::size_t before = report.problems.size();
   ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
   if (!repair || report.problems.empty()) return report;
 
-  if (report.problems.size() > before) {
+  ESPY_RETURN_IF_ERROR(impl_->RepairVectors(&report));
+  const bool rows_changed =
+      std::any_of(report.repaired.begin(), report.repaired.end(), TouchesIndex);
+  if (report.problems.size() > before || rows_changed) {
     ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(progress, stop));
     report.repaired.emplace_back("the index was made again from the stored vectors");
   }

@@ -88,10 +88,20 @@ std::uint64_t SegmentedIndex::applied_seq() const {
 }
 
 void SegmentedIndex::Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) {
-  ESPY_CHECK(static_cast<std::int64_t>(half.size()) == options_.dimension,
-             "a vector has the dimension of its space");
   std::lock_guard lock(write_mutex_);
   Kill(seq, id);
+  Append(id, half);
+}
+
+void SegmentedIndex::AddNew(std::uint64_t /*seq*/, std::uint64_t id,
+                            std::span<const std::uint16_t> half) {
+  std::lock_guard lock(write_mutex_);
+  Append(id, half);
+}
+
+void SegmentedIndex::Append(std::uint64_t id, std::span<const std::uint16_t> half) {
+  ESPY_CHECK(static_cast<std::int64_t>(half.size()) == options_.dimension,
+             "a vector has the dimension of its space");
   if (growing_->full()) {
     // In the midst of what is not published yet: only what was published is known to be complete.
     growing_->covers_seq = published_seq_;

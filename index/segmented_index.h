@@ -26,6 +26,7 @@ class SegmentedIndex final : public VectorIndex {
 
   std::uint64_t applied_seq() const override;
   void Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) override;
+  void AddNew(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) override;
   void Remove(std::uint64_t seq, std::uint64_t id) override;
   void Publish(std::uint64_t seq) override;
   std::shared_ptr<const View> TakeView() const override;
@@ -46,6 +47,7 @@ class SegmentedIndex final : public VectorIndex {
 
   // With write_mutex_ held:
   void Kill(std::uint64_t seq, std::uint64_t id);
+  void Append(std::uint64_t id, std::span<const std::uint16_t> half);
   void FreezeGrowing();
   void RebuildView();
   bool IsReady(const Segment& frozen) const { return frozen.published_rows == frozen.rows(); }

@@ -125,6 +125,10 @@ class VectorIndex {
   // Writer's side. `half` has the index's dimension. Several changes may share a number. An id
   // added again replaces its earlier row. Changes are seen by views taken after Publish(seq).
   virtual void Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) = 0;
+  // The same for an id that has no row alive, which is then not looked for.
+  virtual void AddNew(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) {
+    Add(seq, id, half);
+  }
   virtual void Remove(std::uint64_t seq, std::uint64_t id) = 0;
   virtual void Publish(std::uint64_t seq) = 0;
 

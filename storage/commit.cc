@@ -4,6 +4,7 @@
 // not in RocksDB's own write groups, is what lets the rows hold their numbers.
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -56,15 +57,29 @@ Result<std::uint64_t> RocksStore::Commit(Transaction transaction) {
 }
 
 Status RocksStore::WriteGroup(const std::vector<Waiting*>& group) {
-  rocksdb::WriteBatch batch;
+  std::size_t bytes = 0;
+  for (const Waiting* member : group) {
+    bytes +=
+        member->state->bytes + 16 * member->state->rows.size() + 32 * member->state->log.size();
+  }
+  rocksdb::WriteBatch batch(bytes);
   std::uint64_t seq = last_seq();
   for (Waiting* member : group) {
     Transaction::State& state = *member->state;
-    for (Transaction::State::Row& row : state.rows) {
-      if (row.numbered_by != 0) SetRecordSeq(&row.value, seq + row.numbered_by);
-      const rocksdb::Status added = row.remove
-                                        ? batch.Delete(db_->handle(row.family), row.key)
-                                        : batch.Put(db_->handle(row.family), row.key, row.value);
+    // In order of key, a memtable finds the place of a row beside that of the one before.
+    std::stable_sort(state.rows.begin(), state.rows.end(),
+                     [&](const Transaction::State::Row& a, const Transaction::State::Row& b) {
+                       return a.family != b.family ? a.family < b.family
+                                                   : state.KeyOf(a) < state.KeyOf(b);
+                     });
+    for (const Transaction::State::Row& row : state.rows) {
+      if (row.numbered_by != 0) {
+        SetRecordSeq(state.text.data() + row.key_at + row.key_bytes, seq + row.numbered_by);
+      }
+      const std::string_view key = state.KeyOf(row);
+      const rocksdb::Status added =
+          row.remove ? batch.Delete(db_->handle(row.family), key)
+                     : batch.Put(db_->handle(row.family), key, state.ValueOf(row));
       ESPY_RETURN_IF_ERROR(db_->ToStatus(added));
     }
     for (LogEntry& entry : state.log) {

@@ -222,6 +222,25 @@ Result<std::vector<UserFieldRow>> RocksStore::UserFields() {
   return fields;
 }
 
+Result<std::uint64_t> RocksStore::GetSetting(std::string_view name) {
+  rocksdb::PinnableSlice value;
+  const std::string key = std::string(kSettingPrefix).append(name);
+  const Status got = db_->Get(kMeta, key, nullptr, key, &value);
+  if (got.code() == StatusCode::kNotFound) return std::uint64_t{0};
+  ESPY_RETURN_IF_ERROR(got);
+  const Result<std::uint64_t> number = ParseNumber(value.ToStringView());
+  if (!number.ok()) return Named(directory_, key, number.status());
+  return number;
+}
+
+Status RocksStore::PutSetting(std::string_view name, std::uint64_t value) {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  rocksdb::WriteBatch batch;
+  ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.Put(
+      db_->handle(kMeta), std::string(kSettingPrefix).append(name), EncodeNumber(value))));
+  return Write(&batch, options_.sync);
+}
+
 Result<std::vector<SpaceRow>> RocksStore::Spaces() {
   std::vector<SpaceRow> spaces;
   ESPY_RETURN_IF_ERROR(Scan(

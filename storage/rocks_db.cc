@@ -95,6 +95,11 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
   family.target_file_size_base = kFileBytes;
   family.max_bytes_for_level_base = 4 * kFileBytes;
   family.level_compaction_dynamic_level_bytes = true;
+  if (name == "items" || name == "paths" || name == "hashes") {
+    // What is taken in is looked for first, and seldom there: half a megabyte of filter answers.
+    family.memtable_whole_key_filtering = true;
+    family.memtable_prefix_bloom_size_ratio = 0.002;
+  }
   // Vectors, JPEGs and graphs do not compress; the rest is small.
   family.compression = rocksdb::kNoCompression;
   if (name == "thumbnails" || name == "segments") {

@@ -60,6 +60,7 @@ class RocksDb {
   RocksDb& operator=(const RocksDb&) = delete;
 
   rocksdb::DB* operator->() const { return db_.get(); }
+  rocksdb::DB* get() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles_[family]; }
   std::vector<rocksdb::ColumnFamilyHandle*> own_handles() const;
 
@@ -73,6 +74,10 @@ class RocksDb {
   // Reads one row; NotFound carries `what` ("item 00ab...").
   Status Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
              std::string_view what, rocksdb::PinnableSlice* value) const;
+
+  // Many rows at once; a value that is absent is left empty.
+  Status MultiGet(Family family, const std::vector<rocksdb::Slice>& keys,
+                  std::vector<rocksdb::PinnableSlice>* values) const;
 
   // A status of RocksDB as one of ours, with the directory and what to do.
   Status ToStatus(const rocksdb::Status& status) const { return ToStatus(status, directory_); }

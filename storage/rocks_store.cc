@@ -29,15 +29,6 @@ RocksDb::OpenOptions DbOptions(const StoreOptions& options, const testing::Hooks
   return db;
 }
 
-// The last sequence number that a database holds; 0 in a new one.
-Result<std::uint64_t> LastSeqIn(const RocksDb& db) {
-  rocksdb::PinnableSlice value;
-  const Status got = db.Get(kMeta, kLastSeqKey, nullptr, "last_seq", &value);
-  if (got.code() == StatusCode::kNotFound) return std::uint64_t{0};
-  ESPY_RETURN_IF_ERROR(got);
-  return ParseNumber(value.ToStringView());
-}
-
 // Opens for reading under another way of treating damage, and says how far the library reaches so.
 Result<std::uint64_t> ProbeLastSeq(const std::string& directory, int mode,
                                    const testing::Hooks& hooks) {
@@ -74,6 +65,14 @@ Status MakeDb(const std::string& directory) {
 }
 
 }  // namespace
+
+Result<std::uint64_t> LastSeqIn(const RocksDb& db) {
+  rocksdb::PinnableSlice value;
+  const Status got = db.Get(kMeta, kLastSeqKey, nullptr, "last_seq", &value);
+  if (got.code() == StatusCode::kNotFound) return std::uint64_t{0};
+  ESPY_RETURN_IF_ERROR(got);
+  return ParseNumber(value.ToStringView());
+}
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
                                            const StoreOptions& options) {

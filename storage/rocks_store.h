@@ -40,6 +40,9 @@ class Snapshot {
   std::uint64_t seq_;
 };
 
+// The last sequence number that a database holds; 0 in a new one.
+Result<std::uint64_t> LastSeqIn(const RocksDb& db);
+
 class RocksStore final : public Store {
  public:
   static Result<std::unique_ptr<Store>> Open(const std::string& directory,
@@ -63,6 +66,9 @@ class RocksStore final : public Store {
   Result<PathRow> GetPath(std::string_view path, const Snapshot* snapshot) override;
   Status GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
                    const Snapshot* snapshot) override;
+  Result<std::vector<ItemId>> FindHashes(std::span<const ContentHash> hashes) override;
+  Result<std::vector<PathRow>> FindPaths(std::span<const std::string_view> paths) override;
+  Result<std::vector<bool>> HaveItems(std::span<const ItemId> ids) override;
   Result<std::string> GetThumbnail(ItemId id) override;
   Result<FailureRow> GetFailure(std::string_view path) override;
 
@@ -86,6 +92,9 @@ class RocksStore final : public Store {
   Result<SpaceNumber> CurrentSpace() override;
   Status SetCurrentSpace(SpaceNumber space) override;
 
+  Result<std::uint64_t> GetSetting(std::string_view name) override;
+  Status PutSetting(std::string_view name, std::uint64_t value) override;
+
   Status PutManifest(SpaceNumber space, std::string_view bytes) override;
   Result<std::string> GetManifest(SpaceNumber space) override;
   Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
@@ -94,6 +103,9 @@ class RocksStore final : public Store {
                                std::uint32_t chunk) override;
   Status DeleteSegment(SpaceNumber space, std::uint64_t segment) override;
   Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) override;
+
+  Result<BackupReport> Backup(const BackupOptions& options, const ProgressFn& progress,
+                              const std::stop_token& stop) override;
 
   Status Flush() override;
   Status CompactAll() override;

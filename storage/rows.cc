@@ -92,9 +92,7 @@ std::string EncodeRecord(const Record& record) {
   return out;
 }
 
-void SetRecordSeq(std::string* value, std::uint64_t seq) {
-  std::memcpy(value->data() + 1, &seq, sizeof(seq));
-}
+void SetRecordSeq(char* value, std::uint64_t seq) { std::memcpy(value + 1, &seq, sizeof(seq)); }
 
 Result<Record> ParseRecord(ItemId id, std::string_view value) {
   ESPY_RETURN_IF_ERROR(TakeVersion(&value));
@@ -150,7 +148,7 @@ Result<Record> ParseRecord(ItemId id, std::string_view value) {
     } else if (field.IsBytes(14)) {
       record.caption = bytes;
     } else if (field.IsNumber(15) &&
-               field.value <= static_cast<std::uint64_t>(PixelSource::kThumbnail)) {
+               field.value <= static_cast<std::uint64_t>(PixelSource::kImported)) {
       record.pixels_from = static_cast<PixelSource>(field.value);
     } else if (field.IsBytes(16) && !ParseUserField(bytes, &record.fields)) {
       return Damaged("user field is damaged");

@@ -20,7 +20,7 @@ namespace espy::storage {
 // items: the sequence number lies at a fixed place, because it is known only when the commit's turn
 // comes.
 std::string EncodeRecord(const Record& record);
-void SetRecordSeq(std::string* value, std::uint64_t seq);
+void SetRecordSeq(char* value, std::uint64_t seq);
 Result<Record> ParseRecord(ItemId id, std::string_view value);
 
 std::string EncodePathRow(const PathRow& row);

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "espy/backup.h"
 #include "espy/ingest.h"
 #include "espy/record.h"
 #include "espy/status.h"
@@ -95,6 +96,8 @@ class Transaction {
   void DeletePath(std::string_view path);
   // A unit vector of the space's dimension in FP16.
   void PutVector(SpaceNumber space, ItemId item, std::span<const std::uint16_t> half);
+  // For repair: a vector that cannot be right. Not in the log, so the index must be made again.
+  void DropVector(SpaceNumber space, ItemId item);
   void PutThumbnail(ItemId item, std::string_view jpeg);
   // Record, hash, paths, thumbnail and the vectors in `spaces`.
   void Forget(const Record& record, std::span<const SpaceNumber> spaces);
@@ -160,6 +163,10 @@ class Store {
   virtual Result<PathRow> GetPath(std::string_view path, const Snapshot* snapshot = nullptr) = 0;
   virtual Status GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
                            const Snapshot* snapshot = nullptr) = 0;
+  // Many at once, newest state: kNoItem, a row without an item, false for what is absent.
+  virtual Result<std::vector<ItemId>> FindHashes(std::span<const ContentHash> hashes) = 0;
+  virtual Result<std::vector<PathRow>> FindPaths(std::span<const std::string_view> paths) = 0;
+  virtual Result<std::vector<bool>> HaveItems(std::span<const ItemId> ids) = 0;
   virtual Result<std::string> GetThumbnail(ItemId id) = 0;
   virtual Result<FailureRow> GetFailure(std::string_view path) = 0;
 
@@ -191,6 +198,11 @@ class Store {
   virtual Result<SpaceNumber> CurrentSpace() = 0;  // NotFound in a new library
   virtual Status SetCurrentSpace(SpaceNumber space) = 0;
 
+  // Numbers that are kept with the library under a name of one's own, such as limits; 0 when there
+  // is none. They are no change of what it holds and have no sequence number.
+  virtual Result<std::uint64_t> GetSetting(std::string_view name) = 0;
+  virtual Status PutSetting(std::string_view name, std::uint64_t value) = 0;
+
   // Segments: bytes in checksummed chunks under (space, segment), and one manifest a space,
   // replaced whole. Chunks are at most 4 MiB and are synced no later than the next manifest of
   // their space.
@@ -203,12 +215,19 @@ class Store {
   virtual Status DeleteSegment(SpaceNumber space, std::uint64_t segment) = 0;
   virtual Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) = 0;
 
+  // A generation of all that the store holds at one moment, into a backup folder; commits go on
+  // beside it. A store that is open for reading only backs up what another process's writer has
+  // acknowledged by then.
+  virtual Result<BackupReport> Backup(const BackupOptions& options, const ProgressFn& progress,
+                                      const std::stop_token& stop) = 0;
+
   // Free-standing maintenance.
   virtual Status Flush() = 0;
   virtual Status CompactAll() = 0;
   // Reads every block of every file against its checksum and every row against its parser and its
-  // references (paths to items, hashes to items, log). Sentences about what is wrong; `repair`
-  // mends derived rows (paths, hashes).
+  // references (paths to items, hashes to items, log). Sentences about what is wrong. `repair`
+  // mends what follows from other rows (paths, hashes), removes what nobody can read or reach, and
+  // fills the log; after it, the index must be made again.
   virtual Result<std::vector<std::string>> Verify(bool repair) = 0;
   virtual Result<std::uint64_t> DiskBytes() = 0;
 };

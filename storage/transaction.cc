@@ -1,21 +1,22 @@
 #include "storage/transaction.h"
 
-#include <utility>
-
 #include "storage/keys.h"
 #include "storage/rows.h"
 
 namespace espy::storage {
 
-void Transaction::State::Put(Family family, std::string key, std::string value,
+void Transaction::State::Put(Family family, std::string_view key, std::string_view value,
                              std::size_t numbered_by) {
   bytes += key.size() + value.size();
-  rows.push_back({family, false, numbered_by, std::move(key), std::move(value)});
+  rows.push_back({family, false, numbered_by, text.size(), key.size(), value.size()});
+  text += key;
+  text += value;
 }
 
-void Transaction::State::Remove(Family family, std::string key) {
+void Transaction::State::Remove(Family family, std::string_view key) {
   bytes += key.size();
-  rows.push_back({family, true, 0, std::move(key), {}});
+  rows.push_back({family, true, 0, text.size(), key.size(), 0});
+  text += key;
 }
 
 Transaction::Transaction() : state_(std::make_unique<State>()) {}
@@ -29,7 +30,7 @@ void Transaction::PutItem(const Record& record) {
   state_->Put(kHashes, HashKey(record.content_hash), EncodeItemRef(record.id));
   for (const auto& [name, value] : record.fields) {
     std::string key = UserFieldKey(TypeOf(value), name);
-    if (state_->user_fields.insert(key).second) state_->Put(kMeta, std::move(key), EncodeNumber(1));
+    if (state_->user_fields.insert(key).second) state_->Put(kMeta, key, EncodeNumber(1));
   }
 }
 
@@ -39,14 +40,18 @@ void Transaction::DropUserField(const UserFieldRow& row) {
 }
 
 void Transaction::PutPath(std::string_view path, const PathRow& row) {
-  state_->Put(kPaths, std::string(path), EncodePathRow(row));
+  state_->Put(kPaths, path, EncodePathRow(row));
 }
 
-void Transaction::DeletePath(std::string_view path) { state_->Remove(kPaths, std::string(path)); }
+void Transaction::DeletePath(std::string_view path) { state_->Remove(kPaths, path); }
 
 void Transaction::PutVector(SpaceNumber space, ItemId item, std::span<const std::uint16_t> half) {
   state_->log.push_back({0, ChangeKind::kPutVector, item, space});
   state_->Put(kVectors, VectorKey(space, item), EncodeVector(half));
+}
+
+void Transaction::DropVector(SpaceNumber space, ItemId item) {
+  state_->Remove(kVectors, VectorKey(space, item));
 }
 
 void Transaction::PutThumbnail(ItemId item, std::string_view jpeg) {
@@ -63,12 +68,10 @@ void Transaction::Forget(const Record& record, std::span<const SpaceNumber> spac
 }
 
 void Transaction::PutFailure(std::string_view path, const FailureRow& row) {
-  state_->Put(kJournal, std::string(path), EncodeFailure(row));
+  state_->Put(kJournal, path, EncodeFailure(row));
 }
 
-void Transaction::DeleteFailure(std::string_view path) {
-  state_->Remove(kJournal, std::string(path));
-}
+void Transaction::DeleteFailure(std::string_view path) { state_->Remove(kJournal, path); }
 
 std::size_t Transaction::changes() const { return state_->log.size(); }
 std::size_t Transaction::bytes() const { return state_->bytes; }

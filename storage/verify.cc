@@ -1,7 +1,8 @@
 // Reads everything and says what contradicts itself. Every file is compared with the checksum that
 // the manifest holds for it, then every row with its parser and with the rows that refer to it.
-// `repair` writes rows that other rows imply (hashes, paths) anew from the items, and removes rows
-// of items that are gone; it never touches items, vectors or log.
+// `repair` writes rows that other rows imply (hashes, paths) anew from the items, removes rows of
+// items that are gone and rows that nobody can read, and closes gaps in the log. What it removes is
+// named first; the index is to be made again after it.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -124,12 +125,15 @@ class Verifier {
       ItemId id = kNoItem;
       if (!ParseKey64(key, &id) || id == kNoItem) {
         findings_.Add("items: a key of " + std::to_string(key.size()) + " bytes is no item's");
+        Drop(kItems, key);
         return;
       }
       const std::string name = "item " + FormatItemId(id);
       const Result<Record> record = ParseRecord(id, value);
       if (!record.ok()) {
         findings_.Add(name + ": " + record.status().message());
+        // Its picture, found again at its path, becomes a new item. One of a later version is kept.
+        if (record.status().code() == StatusCode::kCorruption) Drop(kItems, key);
         return;
       }
       if (record->seq == 0 || record->seq > last_seq_) {
@@ -200,23 +204,29 @@ class Verifier {
       ItemId id = kNoItem;
       if (!ParseVectorKey(key, &space, &id)) {
         findings_.Add("vectors: key " + Hex(key) + " is damaged");
+        Drop(kVectors, key);
         return;
       }
       const std::string name =
           "vector of item " + FormatItemId(id) + " in space " + std::to_string(space);
       if (const Status status = ParseVector(value, &half); !status.ok()) {
         findings_.Add(name + ": " + status.message());
+        if (status.code() == StatusCode::kCorruption) Drop(kVectors, key);
         return;
       }
       const auto dimension = dimensions_.find(space);
       if (dimension == dimensions_.end()) {
         findings_.Add(name + ": the space is unknown");
+        Drop(kVectors, key);
       } else if (static_cast<std::int64_t>(half.size()) != dimension->second) {
         findings_.Add(name + ": has dimension " + std::to_string(half.size()) + ", not " +
                       std::to_string(dimension->second));
+        Drop(kVectors, key);
       }
-      rocksdb::PinnableSlice item;
-      if (!Has(kItems, Key64(id), &item)) findings_.Add(name + ": the item is not in the library");
+      if (!FindItem(id).has_value()) {
+        findings_.Add(name + ": the item is not in the library");
+        Drop(kVectors, key);
+      }
     });
   }
 
@@ -226,8 +236,10 @@ class Verifier {
       rocksdb::PinnableSlice item;
       if (!ParseKey64(key, &id)) {
         findings_.Add("thumbnails: key " + Hex(key) + " is damaged");
+        Drop(kThumbnails, key);
       } else if (const auto jpeg = ParseThumbnail(value); !jpeg.ok()) {
         findings_.Add("thumbnail of item " + FormatItemId(id) + ": " + jpeg.status().message());
+        if (jpeg.status().code() == StatusCode::kCorruption) Drop(kThumbnails, key);
       } else if (!Has(kItems, Key64(id), &item)) {
         findings_.Add("thumbnail of item " + FormatItemId(id) + ": the item is not in the library");
         Drop(kThumbnails, key);
@@ -242,20 +254,35 @@ class Verifier {
       std::uint64_t seq = 0;
       if (!ParseKey64(key, &seq)) {
         findings_.Add("log: key " + Hex(key) + " is damaged");
+        Drop(kLog, key);
         return;
       }
+      FillLog(previous + 1, std::min(seq, last_seq_ + 1));
+      if (seq > last_seq_) Drop(kLog, key);
       if (seq != previous + 1) {
         findings_.Add("log: changes " + std::to_string(previous + 1) + " to " +
                       std::to_string(seq - 1) + " are missing");
       }
       previous = seq;
       const Result<LogEntry> entry = ParseLogEntry(seq, value);
-      if (!entry.ok())
+      if (!entry.ok()) {
         findings_.Add("change " + std::to_string(seq) + ": " + entry.status().message());
+        if (entry.status().code() == StatusCode::kCorruption) FillLog(seq, seq + 1);
+      }
     });
+    FillLog(previous + 1, last_seq_ + 1);
     if (previous != last_seq_) {
       findings_.Add("log: ends at change " + std::to_string(previous) + ", and the last is " +
                     std::to_string(last_seq_));
+    }
+  }
+
+  // In the place of changes that nobody knows any more: the forgetting of no item.
+  void FillLog(std::uint64_t begin, std::uint64_t end) {
+    constexpr std::uint64_t kMostAtOnce = 1'000'000;
+    if (end > begin + kMostAtOnce) return;  // no gap, but a library of which little is left
+    for (std::uint64_t seq = begin; seq < end; ++seq) {
+      Rewrite(kLog, Key64(seq), EncodeLogEntry({seq, ChangeKind::kForget, kNoItem, 0}));
     }
   }
 

@@ -38,7 +38,10 @@ Result<Record*> Committer::Working(Batch* batch, ItemId id) {
 Status Committer::Apply(std::vector<Row> rows) {
   ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, library_->Space());
   space_ = space.number;
+  std::size_t bytes = 0;
+  for (const Row& row : rows) bytes += row.is_new ? row.weight() : 0;
   std::lock_guard lock(library_->write_mutex());
+  if (bytes > 0) ESPY_RETURN_IF_ERROR(library_->RequireRoomLocked(bytes));
   Batch batch;
   for (Row& row : rows) ESPY_RETURN_IF_ERROR(ApplyRow(&batch, std::move(row)));
   return Finish(&batch);
@@ -91,7 +94,8 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
       return held.status();
     }
   }
-  if (id && row.is_new && !row.from_thumbnail && IsFromThumbnail(*batch, *id)) {
+  if (id && row.is_new &&
+      ((!row.from_thumbnail && IsFromThumbnail(*batch, *id)) || LacksVector(*batch, *id))) {
     return Retake(batch, std::move(row), *id);
   }
   if (id) {
@@ -124,6 +128,13 @@ bool Committer::IsFromThumbnail(const Batch& batch, ItemId id) const {
   if (pending != batch.records.end()) return pending->second.pixels_from == PixelSource::kThumbnail;
   const auto stored = library_->store->GetItem(id);
   return stored.ok() && stored->pixels_from == PixelSource::kThumbnail;
+}
+
+bool Committer::LacksVector(const Batch& batch, ItemId id) const {
+  const auto& pending = batch.change.vectors;
+  const bool coming = std::any_of(pending.begin(), pending.end(),
+                                  [&](const auto& vector) { return vector.first == id; });
+  return !coming && !library_->HasVector(id);
 }
 
 // The item keeps its number, words and paths; what was computed from its thumbnail is replaced.
@@ -217,7 +228,9 @@ Status Committer::SweepMissing(const std::vector<std::string>& roots) {
   // A run that was killed may have left items without a path.
   std::vector<ItemId> pathless;
   ESPY_RETURN_IF_ERROR(library_->store->ScanItems([&](const Record& record) {
-    if (record.paths.empty()) pathless.push_back(record.id);
+    if (record.paths.empty() && record.pixels_from != PixelSource::kImported) {
+      pathless.push_back(record.id);
+    }
     return true;
   }));
   return ForgetPathless(pathless);

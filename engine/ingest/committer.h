@@ -35,6 +35,7 @@ class Committer {
   Result<Record*> Working(Batch* batch, ItemId id);
   Status ApplyRow(Batch* batch, Row row);
   Status Retake(Batch* batch, Row row, ItemId id);
+  bool LacksVector(const Batch& batch, ItemId id) const;
   bool IsFromThumbnail(const Batch& batch, ItemId id) const;
   Status Finish(Batch* batch);
   Status ForgetPathless(const std::vector<ItemId>& ids);

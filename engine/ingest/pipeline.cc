@@ -258,7 +258,8 @@ void Pipeline::ReadStage() {
       break;
     }
     const bool from_thumbnail = held.ok() && IsFromThumbnail(*held);
-    const bool retake = from_thumbnail && !options_.embedded_thumbnails;
+    const bool retake = held.ok() && ((from_thumbnail && !options_.embedded_thumbnails) ||
+                                      !library_->HasVector(*held));
     if (options_.dry_run) {
       ++(retake ? retaken_dry_ : held.ok() ? known_dry_ : added_dry_);
       const auto before = library_->store->GetPath(source->path);

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "espy/backup.h"
 #include "espy/export.h"
 #include "espy/ingest.h"
 #include "espy/options.h"
@@ -29,6 +30,7 @@
 #include "espy/query.h"
 #include "espy/record.h"
 #include "espy/status.h"
+#include "espy/transfer.h"
 #include "espy/user_fields.h"
 
 namespace espy {
@@ -54,6 +56,9 @@ struct LibraryInfo {
   std::uint64_t picture_bytes = 0;  // sum of the files' sizes
   std::uint64_t disk_bytes = 0;     // of the library directory
   std::uint64_t failures = 0;
+  std::uint64_t disk_quota = 0;     // OpenOptions::disk_quota; 0: none
+  std::uint64_t memory_budget = 0;  // OpenOptions::memory_budget; 0: none
+  std::uint64_t memory_bytes = 0;   // of the index in this process
   std::vector<SpaceInfo> spaces;
   std::string device;         // as DeviceDescription(), without the GPU where it is not to be used
   std::string search_device;  // the GPU that segments are searched on; "": the CPU
@@ -105,6 +110,19 @@ class ESPY_EXPORT Library {
   Result<IngestReport> Ingest(const IngestOptions& options, const IngestProgressFn& progress = {},
                               std::stop_token stop = {});
 
+  // Takes vectors that another program made, without their pictures. All or nothing: on return they
+  // are durable and searched, and an item that cannot be taken (another dimension, a zero vector)
+  // fails the whole batch with InvalidArgument. Batches of about 1,000 are quickest. What the
+  // library holds just so is not written again.
+  Result<ImportReport> Import(std::span<const ImportItem> items, const ImportOptions& options = {});
+  // The same from files, batch by batch. A bad line or row is counted and named, not an error.
+  Result<ImportReport> ImportFiles(const ImportFilesOptions& options,
+                                   const ProgressFn& progress = {}, std::stop_token stop = {});
+  // Writes what the library held at one moment into files for other programs, or for ImportFiles: a
+  // library made from them gives the same answers, bit for bit. Thumbnails and failures stay.
+  Result<ExportReport> Export(const ExportOptions& options, const ProgressFn& progress = {},
+                              std::stop_token stop = {});
+
   Result<SearchResult> Search(const Query& query, const SearchOptions& options = {});
   Result<std::vector<DuplicateGroup>> Duplicates(const DuplicateOptions& options = {});
 
@@ -124,6 +142,12 @@ class ESPY_EXPORT Library {
   Result<SetFieldsReport> SetFields(const SetFieldsOptions& options);
   Result<std::vector<TagCount>> Tags();  // most used first
   Result<std::vector<Failure>> Failures();
+
+  // Adds a generation to a folder of backups (espy/backup.h) while the library is in use: by this
+  // process, and, when this opening is read-only, by another one too. What was acknowledged before
+  // the call is in it. Stopped or killed, it leaves the earlier generations whole.
+  Result<BackupReport> Backup(const BackupOptions& options, const ProgressFn& progress = {},
+                              std::stop_token stop = {});
 
   // measure_recall: compares the index with exact search on a sample of the library's own vectors
   // (seconds).

@@ -3,6 +3,7 @@
 #define ESPY_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "espy/device.h"
@@ -31,6 +32,13 @@ struct OpenOptions {
   std::uint64_t vram = 0;
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open
+  // Limits in bytes, kept with the library until they are given anew; 0: none; unset: as kept.
+  // Ingest and import stop with ResourceExhausted before the library's directory, with what its
+  // index will still write, or the index in memory would grow beyond them; and go on when there is
+  // room again. Whatever the quota, 256 MiB or 2 % of the disk, whichever is less, are left free on
+  // it.
+  std::optional<std::uint64_t> disk_quota;
+  std::optional<std::uint64_t> memory_budget;
   // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told
   // what was lost.
   bool recover_tail = false;

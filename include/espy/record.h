@@ -42,6 +42,7 @@ enum class PixelSource : std::uint8_t {
   kPicture,    // the picture's own
   kPreview,    // of a raw file: the preview that the camera developed and put inside
   kThumbnail,  // the small copy in a JPEG's EXIF block: see IngestOptions::embedded_thumbnails
+  kImported,   // none: the vector came from another program, Library::Import
 };
 ESPY_EXPORT std::string_view PixelSourceName(PixelSource source);  // "picture", ...
 

@@ -108,10 +108,10 @@ class Parser : public ::testing::Test {
 
 TEST_F(Parser, TheVerbsAreThoseOfTheContract) {
   EXPECT_EQ(VerbNames(*program_),
-            (Words{"ingest",  "search",  "similar", "duplicates", "get",      "tag",
-                   "tags",    "set",     "forget",  "info",       "failures", "verify",
-                   "rebuild", "compact", "model",   "list",       "info",     "pull",
-                   "add",     "bench",   "help",    "completion", "version"}));
+            (Words{"ingest", "search", "similar", "duplicates", "get",        "tag",     "tags",
+                   "set",    "forget", "info",    "failures",   "verify",     "rebuild", "compact",
+                   "import", "export", "backup",  "restore",    "model",      "list",    "info",
+                   "pull",   "add",    "bench",   "help",       "completion", "version"}));
 }
 
 TEST_F(Parser, TheManualPageHasEveryVerbAndEveryFlag) {

@@ -168,7 +168,22 @@ def tokenizer():
             write("tokenizer", name, bytes([kind]) + model.getvalue())
 
 
+def transfer():
+    # The first byte chooses: even .npy, odd a line of JSON.
+    def npy(dictionary, values, version=1):
+        length = struct.pack("<H" if version == 1 else "<I", len(dictionary))
+        return b"\0" + b"\x93NUMPY" + bytes([version, 0]) + length + dictionary.encode() + values
+    write("transfer", "f4", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", bytes(24)))
+    write("transfer", "f2", npy("{'descr': '<f2', 'fortran_order': False, 'shape': (1, 3), }\n", bytes(6), 2))
+    write("transfer", "line", b"\1" + json.dumps({
+        "vector": [1, 0.5], "paths": ["/a"], "paths_bytes": ["/w=="], "tags": ["b", "a"], "caption": "c", "taken": 7,
+        "latitude": 1.5, "longitude": -2, "perceptual_hash": "0123456789abcdef", "width": 3, "height": 4,
+        "pixels_from": "preview", "content_hash": "ab" * 32, "other": None, "more": 1}).encode())
+    write("transfer", "half", b"\1" + b'{"vector_f16":"ADwAAA==","path":"/x","camera_bytes":"/w=="}')
+
+
 if __name__ == "__main__":
+    transfer()
     safetensors()
     weight_index()
     panel_file()

@@ -20,7 +20,7 @@ TEST(Rows, RecordsComeBackAsTheyWere) {
     record.modified_unix = -static_cast<std::int64_t>(n);  // before 1970
     record.paths = {std::string("/not\xffutf8\0x", 11), "/b"};
     std::string value = EncodeRecord(record);
-    SetRecordSeq(&value, n + 7);
+    SetRecordSeq(value.data(), n + 7);
     record.seq = n + 7;
     const Result<Record> parsed = ParseRecord(record.id, value);
     ESPY_ASSERT_OK(parsed);

@@ -65,7 +65,7 @@ TEST_F(VerifyTest, AHashThatLeadsElsewhereIsFoundAndMended) {
   EXPECT_TRUE(Finds("content hash does not lead to it"));
 }
 
-TEST_F(VerifyTest, AVectorOfTheWrongDimensionSpaceOrItemIsFound) {
+TEST_F(VerifyTest, AVectorOfTheWrongDimensionSpaceOrItemIsFoundAndDropped) {
   Transaction wrong;
   wrong.PutVector(1, SampleRecord(1).id, std::vector<std::uint16_t>(4));
   wrong.PutVector(9, SampleRecord(2).id, std::vector<std::uint16_t>(8));
@@ -74,6 +74,8 @@ TEST_F(VerifyTest, AVectorOfTheWrongDimensionSpaceOrItemIsFound) {
   EXPECT_TRUE(Finds("has dimension 4, not 8"));
   EXPECT_TRUE(Finds("the space is unknown"));
   EXPECT_TRUE(Finds("vector of item " + FormatItemId(777)));
+  EXPECT_FALSE(store_->Verify(true)->empty());
+  EXPECT_EQ(*store_->Verify(false), std::vector<std::string>{});
 }
 
 TEST_F(VerifyTest, AThumbnailWithoutItsItemIsFoundAndMended) {

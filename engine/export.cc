@@ -1,0 +1,112 @@
+// export: what the library holds at one moment, in files that other programs read.
+#include <cstring>
+
+#include "base/status_macros.h"
+#include "engine/filter.h"
+#include "engine/library_impl.h"
+#include "engine/transfer/file_writer.h"
+#include "engine/transfer/npy.h"
+#include "engine/transfer/record_json.h"
+
+namespace espy {
+namespace {
+
+using transfer::FileWriter;
+
+// Where the records go, one after the other in order of id.
+struct Target {
+  std::unique_ptr<FileWriter> lines;
+  std::unique_ptr<FileWriter> vectors;  // null: they are in the lines
+};
+
+Status RequireFree(Env* env, const std::string& path, bool overwrite) {
+  if (overwrite || env->Stat(path).status().code() == StatusCode::kNotFound) return Status::Ok();
+  return Status::InvalidArgument(path +
+                                 ": is there already; name another file, or give --overwrite");
+}
+
+Result<Target> OpenTarget(Env* env, const ExportOptions& options, std::int64_t dimension,
+                          std::vector<std::string>* files) {
+  Target target;
+  std::string lines = options.to;
+  if (options.to.ends_with(".npy")) {
+    if (dimension == 0) {
+      return Status::InvalidArgument(options.to + ": the library has no vectors to export");
+    }
+    lines = options.to.substr(0, options.to.size() - std::strlen(".npy")) + ".jsonl";
+    ESPY_RETURN_IF_ERROR(RequireFree(env, options.to, options.overwrite));
+    ESPY_RETURN_IF_ERROR(RequireFree(env, lines, options.overwrite));
+    ESPY_ASSIGN_OR_RETURN(target.vectors, FileWriter::Create(options.to));
+    ESPY_RETURN_IF_ERROR(target.vectors->Append(transfer::MakeNpyHeader(0, dimension)));
+    files->push_back(options.to);
+  } else if (!options.to.ends_with(".jsonl")) {
+    return Status::Unsupported("--to " + options.to +
+                               ": ends in neither .jsonl nor .npy; name a file that does");
+  }
+  ESPY_RETURN_IF_ERROR(RequireFree(env, lines, options.overwrite));
+  ESPY_ASSIGN_OR_RETURN(target.lines, FileWriter::Create(lines));
+  files->push_back(lines);
+  return target;
+}
+
+}  // namespace
+
+Result<ExportReport> Library::Export(const ExportOptions& options, const ProgressFn& progress,
+                                     std::stop_token stop) {
+  std::unique_ptr<const where::Filter> filter;
+  if (!options.where.empty()) {
+    ESPY_ASSIGN_OR_RETURN(filter, ParseFilter(impl_->store.get(), options.where));
+  }
+  storage::SpaceRow space;
+  if (const auto current = impl_->store->CurrentSpace(); current.ok()) {
+    ESPY_ASSIGN_OR_RETURN(space, impl_->Space());
+  } else if (current.status().code() != StatusCode::kNotFound) {
+    return current.status();
+  }
+  ExportReport report;
+  ESPY_ASSIGN_OR_RETURN(const Target target,
+                        OpenTarget(impl_->env, options, space.dimension, &report.files));
+  const auto snapshot = impl_->RecordSnapshot();
+  Status failed;
+  std::vector<std::uint16_t> half;
+  const auto take = [&](const Record& record) -> Status {
+    half.clear();
+    if (space.dimension != 0) {
+      Status read = impl_->store->GetVector(space.number, record.id, &half, snapshot.get());
+      if (!read.ok() && read.code() != StatusCode::kNotFound) return read;
+    }
+    if (half.empty()) ++report.without_vector;
+    if (!target.vectors) {
+      ++report.items;
+      return target.lines->Append(transfer::RecordToLine(record, half) + '\n');
+    }
+    if (half.empty()) return Status::Ok();
+    ++report.items;
+    ESPY_RETURN_IF_ERROR(target.lines->Append(transfer::RecordToLine(record, {}) + '\n'));
+    return target.vectors->Append(
+        {reinterpret_cast<const char*>(half.data()), half.size() * sizeof(half[0])});
+  };
+  ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(
+      [&](const Record& record) {
+        if (stop.stop_requested()) {
+          failed = Status::Cancelled("export: stopped; no file was written");
+        } else if (!filter || filter->Matches(record)) {
+          failed = take(record);
+          if (progress && report.items % 1000 == 0) progress({"items", report.items, 0});
+        }
+        return failed.ok();
+      },
+      snapshot.get()));
+  ESPY_RETURN_IF_ERROR(failed);
+  report.bytes = target.lines->bytes();
+  if (target.vectors) {
+    report.bytes += target.vectors->bytes();
+    ESPY_RETURN_IF_ERROR(target.vectors->Overwrite(
+        transfer::MakeNpyHeader(static_cast<std::int64_t>(report.items), space.dimension)));
+    ESPY_RETURN_IF_ERROR(target.vectors->Finish());
+  }
+  ESPY_RETURN_IF_ERROR(target.lines->Finish());
+  return report;
+}
+
+}  // namespace espy

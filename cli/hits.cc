@@ -1,6 +1,8 @@
 #include "cli/hits.h"
 
-#include <cmath>
+#include <charconv>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,11 +20,15 @@ std::string PathOf(const Hit& hit) {
   return hit.record.paths.empty() ? "(no file) " + FormatItemId(hit.id) : hit.record.paths.front();
 }
 
+std::string NameOf(const Hit& hit) {
+  return EscapeForTerminal(PathOf(hit)) +
+         (hit.stands_for > 1 ? "  (and " + FormatCount(hit.stands_for - 1) + " like it)" : "");
+}
+
 void PrintTable(Session* session, const SearchResult& result) {
   Table table({Table::Align::kRight, Table::Align::kRight, Table::Align::kLeft});
   for (const Hit& hit : result.hits) {
-    table.Add(
-        {std::to_string(hit.rank), FormatFixed(hit.score, 3), EscapeForTerminal(PathOf(hit))});
+    table.Add({std::to_string(hit.rank), FormatFixed(hit.score, 3), NameOf(hit)});
   }
   session->out.Write(table.Format());
 }
@@ -39,10 +45,11 @@ std::string PartsLine(const Hit& hit) {
 void PrintExplained(Session* session, const SearchResult& result) {
   for (const Hit& hit : result.hits) {
     session->out.Line(std::to_string(hit.rank) + "  " + FormatFixed(hit.score, 4) + "  " +
-                      session->out.Bold(EscapeForTerminal(PathOf(hit))));
+                      session->out.Bold(NameOf(hit)));
     session->out.Line(session->out.Dim("   " + PartsLine(hit)));
   }
   session->out.Line("plan: " + EscapeForTerminal(result.plan));
+  if (result.cut) session->out.Line("least score: " + FormatFixed(result.cut_score, 4));
   session->out.Line("searched: " + Plural(result.searched, "item") + "; encode " +
                     FormatFixed(result.timings.encode_ms, 1) + " ms, search " +
                     FormatFixed(result.timings.search_ms, 1) + " ms, records " +
@@ -68,7 +75,16 @@ void AddHitFlags(CLI::App* verb, HitFlags* flags) {
   AddInteger(verb, "-k", &flags->k, 1, 1'000'000, "at most this many hits (10)");
   AddText(verb, "--where", "EXPR", &flags->where,
           "only items for which this holds: year >= 2020 and tag = \"beach\"");
-  AddNumber(verb, "--min-score", &flags->min_score, -1, 1, "only hits that score at least X");
+  AddText(verb, "--min-score", "X|auto", &flags->min_score,
+          "only hits that score at least X, or that stand out (auto)");
+  AddSwitch(verb, "--all", &flags->all, "every item that passes --min-score, whatever -k says");
+  AddInteger(verb, "--offset", &flags->offset, 0, 1'000'000, "leave out the N best");
+  AddText(verb, "--after", "CURSOR", &flags->after,
+          "go on behind this hit of an earlier page (cursor in --json)");
+  AddText(verb, "--group", "near", &flags->group,
+          "of pictures that look the same only the best, with how many there are", {"near"});
+  AddNumber(verb, "--diversity", &flags->diversity, 0, 1,
+            "0 by score alone, towards 1 hits that are unlike each other");
   AddSwitch(verb, "--exact", &flags->exact, "compare with every vector, whatever index there is");
   AddSwitch(verb, "--explain", &flags->explain,
             "show the parts of each score, the plan and the times");
@@ -81,7 +97,20 @@ void AddHitFlags(CLI::App* verb, HitFlags* flags) {
   AddCompute(verb, &flags->compute);
 }
 
+// The number of --min-score; nullopt for auto, none and what is neither.
+std::optional<float> MinScore(const std::string& text) {
+  float value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || !(value >= -1 && value <= 1)) return std::nullopt;
+  return value;
+}
+
 Status CheckHitFlags(const Session& session, const HitFlags& flags) {
+  if (!flags.min_score.empty() && flags.min_score != "auto" && !MinScore(flags.min_score)) {
+    return Status::InvalidArgument("--min-score: '" + flags.min_score +
+                                   "' is neither a number from -1 to 1 nor auto; give one of them");
+  }
   const bool only_paths = flags.paths || flags.nul;
   if (int{session.json} + int{only_paths} + int{flags.explain || flags.show} > 1) {
     return Status::InvalidArgument(
@@ -91,13 +120,38 @@ Status CheckHitFlags(const Session& session, const HitFlags& flags) {
   return Status::Ok();
 }
 
+Result<QueryTerm> PictureTerm(Library* library, const std::string& name) {
+  QueryTerm term;
+  const Result<Record> record = library->Find(name);
+  std::error_code ignored;
+  if (record.ok()) {
+    term.kind = QueryTerm::Kind::kItem;
+    term.item = record->id;
+  } else if (record.status().code() == StatusCode::kNotFound &&
+             std::filesystem::exists(name, ignored)) {
+    term.kind = QueryTerm::Kind::kPicture;
+    term.text = name;
+  } else {
+    return record.status();
+  }
+  return term;
+}
+
 SearchOptions ToSearchOptions(const HitFlags& flags) {
   SearchOptions options;
   options.k = flags.k;
   options.where = flags.where;
   options.exact = flags.exact;
-  options.has_min_score = !std::isnan(flags.min_score);
-  if (options.has_min_score) options.min_score = static_cast<float>(flags.min_score);
+  if (const std::optional<float> least = MinScore(flags.min_score)) {
+    options.has_min_score = true;
+    options.min_score = *least;
+  }
+  options.auto_min_score = flags.min_score == "auto";
+  options.all = flags.all;
+  options.offset = flags.offset;
+  options.after = flags.after;
+  options.group_near = flags.group == "near";
+  options.diversity = static_cast<float>(flags.diversity);
   return options;
 }
 

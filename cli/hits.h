@@ -3,7 +3,6 @@
 #define ESPY_CLI_HITS_H_
 
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "cli/session.h"
@@ -14,7 +13,12 @@ namespace espy::cli {
 struct HitFlags {
   std::int64_t k = 10;
   std::string where;
-  double min_score = std::numeric_limits<double>::quiet_NaN();  // NaN: none
+  std::string min_score;  // a number or "auto"; "": none
+  bool all = false;
+  std::int64_t offset = 0;
+  std::string after;
+  std::string group;  // "" or "near"
+  double diversity = 0;
   bool exact = false;
   bool explain = false;
   bool paths = false;
@@ -26,8 +30,11 @@ struct HitFlags {
 
 void AddHitFlags(CLI::App* verb, HitFlags* flags);
 
-// InvalidArgument when two of the flags ask for different answers on stdout.
+// InvalidArgument when two of the flags ask for different answers on stdout, or a value is none.
 Status CheckHitFlags(const Session& session, const HitFlags& flags);
+
+// A picture of the library, by path or id, or a file that the library does not hold.
+Result<QueryTerm> PictureTerm(Library* library, const std::string& name);
 
 SearchOptions ToSearchOptions(const HitFlags& flags);
 

@@ -124,6 +124,8 @@ Json HitToJson(const Hit& hit, const std::string& query_id) {
   out["width"] = hit.record.width;
   out["height"] = hit.record.height;
   out["query_id"] = query_id;
+  out["stands_for"] = hit.stands_for;
+  out["cursor"] = hit.cursor.empty() ? Json(nullptr) : Json(hit.cursor);
   return out;
 }
 

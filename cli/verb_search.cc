@@ -12,19 +12,41 @@ namespace {
 
 struct SearchFlags {
   std::vector<std::string> words;
+  std::vector<std::string> like, unlike;
   HitFlags hits;
 };
 
+Status AddExamples(Library* library, const std::vector<std::string>& names,
+                   std::vector<QueryTerm>* examples) {
+  for (const std::string& name : names) {
+    Result<QueryTerm> term = PictureTerm(library, name);
+    if (!term.ok()) return term.status();
+    examples->push_back(*std::move(term));
+  }
+  return Status::Ok();
+}
+
 Outcome Search(Session* session, const SearchFlags& flags) {
   if (Status status = CheckHitFlags(*session, flags.hits); !status.ok()) return status;
-  const Result<Query> query = ParseQuery(flags.words);
-  if (!query.ok()) return query.status();
+  Query query;
+  if (!flags.words.empty() || flags.like.empty()) {
+    Result<Query> parsed = ParseQuery(flags.words);
+    if (!parsed.ok()) return parsed.status();
+    query = *std::move(parsed);
+  }
   Result<std::unique_ptr<Library>> library =
       OpenSessionLibrary(*session, Access::kRead, flags.hits.compute);
   if (!library.ok()) return library.status();
+  if (Status status = AddExamples(library->get(), flags.like, &query.like); !status.ok()) {
+    return status;
+  }
+  if (Status status = AddExamples(library->get(), flags.unlike, &query.unlike); !status.ok()) {
+    return status;
+  }
   std::string title;
   for (const std::string& word : flags.words) title += (title.empty() ? "" : " ") + word;
-  return SearchAndShow(session, library->get(), *query, ToSearchOptions(flags.hits), flags.hits,
+  if (title.empty()) title = "like " + flags.like.front();
+  return SearchAndShow(session, library->get(), query, ToSearchOptions(flags.hits), flags.hits,
                        title);
 }
 
@@ -37,13 +59,20 @@ void AddSearch(CLI::App* program, Session* session) {
   espy search ./dog.jpg + night
   espy search beach - people
   espy search 2:snow - 0.5:car --where 'year >= 2020' -k 20
+  espy search "red car" --like ./mine.jpg --unlike 00f3a1b2c3d4e5f6
+  espy search dog --min-score auto --group near --diversity 0.3
   espy search sunset -0 | xargs -0 cp -t /tmp/sunsets
 
 An argument that names a file is a picture; id:00f3... is an item of the library. Exit code 1: no hit.
 )");
   auto flags = std::make_shared<SearchFlags>();
-  AddWords(verb, "QUERY", &flags->words, "phrases and pictures, with + and - and weights between",
-           Need::kRequired);
+  AddWords(verb, "QUERY", &flags->words,
+           "phrases and pictures, with + and - and weights between; may be left out beside --like",
+           Need::kOptional);
+  AddTexts(verb, "--like", "PATH|ID", &flags->like,
+           "an example of what is wanted; may be given several times");
+  AddTexts(verb, "--unlike", "PATH|ID", &flags->unlike,
+           "an example of what is not wanted; may be given several times");
   AddHitFlags(verb, &flags->hits);
   Runs(verb, session, [session, flags] { return Search(session, *flags); });
 }

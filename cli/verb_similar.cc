@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -20,23 +19,12 @@ Outcome Similar(Session* session, const SimilarFlags& flags) {
   Result<std::unique_ptr<Library>> library =
       OpenSessionLibrary(*session, Access::kRead, flags.hits.compute);
   if (!library.ok()) return library.status();
-  QueryTerm term;
-  const Result<Record> record = (*library)->Find(flags.target);
-  std::error_code ignored;
-  if (record.ok()) {
-    term.kind = QueryTerm::Kind::kItem;
-    term.item = record->id;
-  } else if (record.status().code() == StatusCode::kNotFound &&
-             std::filesystem::exists(flags.target, ignored)) {
-    term.kind = QueryTerm::Kind::kPicture;  // a file that the library does not hold
-    term.text = flags.target;
-  } else {
-    return record.status();
-  }
+  Result<QueryTerm> term = PictureTerm(library->get(), flags.target);
+  if (!term.ok()) return term.status();
   SearchOptions options = ToSearchOptions(flags.hits);
   options.exclude_query_items = true;
   Query query;
-  query.terms.push_back(std::move(term));
+  query.terms.push_back(*std::move(term));
   return SearchAndShow(session, library->get(), query, options, flags.hits, "like " + flags.target);
 }
 

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -129,6 +130,10 @@ class Library::Impl {
   Result<std::vector<float>> TermVector(const QueryTerm& term, const ReadState& state,
                                         std::vector<ItemId>* items);
   float Probability(float cosine);  // negative when the model has no calibration
+  // The cosine to which the model gives one half; nullopt when it has no calibration.
+  std::optional<float> EvenChanceScore();
+  // Up to 1024 items drawn at random, ascending.
+  std::vector<ItemId> SampleItems(const ReadState& state);
 
  private:
   friend class espy::Library;
@@ -161,6 +166,10 @@ class Library::Impl {
 
   std::mutex text_mutex_;
   std::unordered_map<std::string, std::vector<float>> text_cache_;  // guarded by text_mutex_
+
+  std::mutex sample_mutex_;
+  std::vector<ItemId> sample_;  // guarded by sample_mutex_
+  std::int64_t sample_of_ = 0;  // guarded by sample_mutex_: live rows when it was drawn
 
   std::mutex background_mutex_;
   std::condition_variable_any background_wake_;

@@ -6,12 +6,16 @@
 
 namespace espy::search {
 
-Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed,
-                                  const SearchOptions& options, const ReadState& state) {
+Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed, std::int64_t n,
+                                  bool exact, const SearchOptions& options,
+                                  const ReadState& state) {
+  std::vector<ItemId> left_out = asked.examples;
+  if (options.exclude_query_items) {
+    left_out.insert(left_out.end(), asked.items.begin(), asked.items.end());
+  }
   index::SearchParams params;
-  params.exact = options.exact;
-  params.k = options.k;
-  if (options.exclude_query_items) params.k += static_cast<std::int64_t>(asked.items.size());
+  params.exact = exact;
+  params.k = n + static_cast<std::int64_t>(left_out.size());
   Candidates found;
   found.searched = state.view->live_rows();
   if (allowed) {
@@ -23,16 +27,13 @@ Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed,
   ESPY_ASSIGN_OR_RETURN(const std::vector<index::Candidate> nearest,
                         state.view->Search(asked.vector, params));
   for (const index::Candidate& c : nearest) {
-    if (options.has_min_score && c.score < options.min_score) continue;
-    if (options.exclude_query_items &&
-        std::find(asked.items.begin(), asked.items.end(), c.id) != asked.items.end()) {
-      continue;
-    }
+    if (std::find(left_out.begin(), left_out.end(), c.id) != left_out.end()) continue;
     Ranked row;
     row.id = c.id;
     row.score = row.parts.dense = c.score;
     found.rows.push_back(row);
   }
+  if (std::ssize(found.rows) > n) found.rows.resize(static_cast<std::size_t>(n));
   return found;
 }
 

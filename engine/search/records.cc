@@ -1,5 +1,9 @@
 // Ranked rows -> hits with their records.
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <optional>
+#include <random>
 
 #include "base/status_macros.h"
 #include "engine/search/stages.h"
@@ -21,6 +25,7 @@ Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Rank
     hit.id = rows[i].id;
     hit.score = rows[i].score;
     hit.parts = rows[i].parts;
+    hit.stands_for = rows[i].stands_for;
     if (calibrated) hit.probability = library->Probability(rows[i].parts.dense);
     hit.record = std::move(records[i]);
   }
@@ -36,6 +41,30 @@ float Library::Impl::Probability(float cosine) {
   if (!encoder_ || !encoder_->info().sigmoid) return -1;
   const float logit = encoder_->info().logit_scale * cosine + encoder_->info().logit_bias;
   return 1.0f / (1.0f + std::exp(-logit));
+}
+
+// Where that probability is one half: the logit is zero.
+std::optional<float> Library::Impl::EvenChanceScore() {
+  std::lock_guard lock(space_mutex_);
+  if (!encoder_ || !encoder_->info().sigmoid || !(encoder_->info().logit_scale > 0)) {
+    return std::nullopt;
+  }
+  return -encoder_->info().logit_bias / encoder_->info().logit_scale;
+}
+
+std::vector<ItemId> Library::Impl::SampleItems(const ReadState& state) {
+  constexpr std::size_t kSample = 1024;
+  const std::int64_t live = state.view->live_rows();
+  std::lock_guard lock(sample_mutex_);
+  // A sample stays good while few items come and go: those that went are not found any more.
+  if (sample_.empty() || live > sample_of_ + sample_of_ / 8 || live < sample_of_ - sample_of_ / 8) {
+    const std::vector<ItemId> ids = state.view->LiveIds();
+    std::mt19937_64 random(live);  // the same library, the same sample
+    sample_.clear();
+    std::sample(ids.begin(), ids.end(), std::back_inserter(sample_), kSample, random);
+    sample_of_ = live;
+  }
+  return sample_;
 }
 
 }  // namespace espy

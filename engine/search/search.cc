@@ -1,4 +1,6 @@
 // search: the stages in their order.
+#include <optional>
+
 #include "base/status_macros.h"
 #include "engine/filter.h"
 #include "engine/library_impl.h"
@@ -8,15 +10,48 @@ namespace espy {
 namespace {
 
 constexpr std::int64_t kMaxHits = 1'000'000;
+constexpr std::int64_t kMostDiverse = 1000;
 
 double MillisecondsSince(std::int64_t start_ns) {
   return static_cast<double>(Env::Default()->MonotonicNs() - start_ns) * 1e-6;
 }
 
+Status OutOfRange(const std::string& flag, const std::string& value, const std::string& give) {
+  return Status::InvalidArgument(flag + ": " + value + " is out of range; give " + give);
+}
+
 Status CheckOptions(const SearchOptions& options) {
   if (options.k < 1 || options.k > kMaxHits) {
-    return Status::InvalidArgument("-k: " + std::to_string(options.k) +
-                                   " is out of range; give 1 to 1000000");
+    return OutOfRange("-k", std::to_string(options.k), "1 to 1000000");
+  }
+  if (options.offset < 0 || options.offset > kMaxHits - options.k) {
+    return OutOfRange("--offset", std::to_string(options.offset),
+                      "0 to 1000000, together with -k at most 1000000");
+  }
+  if (!(options.diversity >= 0 && options.diversity <= 1)) {
+    return OutOfRange("--diversity", std::to_string(options.diversity), "0 to 1");
+  }
+  if (options.has_min_score && options.auto_min_score) {
+    return Status::InvalidArgument("--min-score: a number and auto exclude each other; give one");
+  }
+  if (options.all && !options.has_min_score && !options.auto_min_score) {
+    return Status::InvalidArgument("--all: wants --min-score, or it would be the whole library");
+  }
+  if (options.diversity > 0) {
+    if (options.all || !options.after.empty()) {
+      return Status::InvalidArgument(
+          "--diversity: has no order to go through; page with --offset, and without --all");
+    }
+    if (options.offset + options.k > kMostDiverse) {
+      return OutOfRange("--diversity", std::to_string(options.offset + options.k) + " hits",
+                        "an --offset and -k that are at most 1000 together");
+    }
+  }
+  if (!options.after.empty() && options.offset > 0) {
+    return Status::InvalidArgument("--after: and --offset exclude each other; give one");
+  }
+  if (options.all && (options.offset > 0 || !options.after.empty())) {
+    return Status::InvalidArgument("--all: is not paged; leave --offset and --after out");
   }
   return Status::Ok();
 }
@@ -30,6 +65,16 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   if (!options.where.empty()) {
     ESPY_RETURN_IF_ERROR(ParseFilter(impl_->store.get(), options.where).status());
   }
+  const std::uint64_t question = search::Fingerprint(query, options);
+  std::optional<search::Cursor> after;
+  if (!options.after.empty()) {
+    ESPY_ASSIGN_OR_RETURN(after, search::ParseCursor(options.after));
+    if (after->question != question) {
+      return Status::InvalidArgument(
+          "--after: belongs to another question; give the same query, filter and flags as for the "
+          "page before");
+    }
+  }
   SearchResult result;
   const std::int64_t start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(auto state, impl_->SearchState());
@@ -42,18 +87,25 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t search_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const search::Allowed allowed,
                         search::AllowedItems(impl_.get(), options.where, *state));
-  ESPY_ASSIGN_OR_RETURN(search::Candidates candidates,
-                        search::FindCandidates(asked, allowed, options, *state));
-  result.searched = candidates.searched;
-  result.plan = std::move(candidates.plan);
-  if (static_cast<std::int64_t>(candidates.rows.size()) > options.k) {
-    candidates.rows.resize(static_cast<std::size_t>(options.k));
-  }
+  ESPY_ASSIGN_OR_RETURN(const std::optional<float> cut,
+                        search::CutScore(impl_.get(), asked, options, *state));
+  result.cut = cut.has_value();
+  result.cut_score = cut.value_or(0);
+  ESPY_ASSIGN_OR_RETURN(search::Candidates page,
+                        search::FindPage(impl_.get(), asked, allowed, options, cut, after, *state));
+  result.searched = page.searched;
+  result.plan = std::move(page.plan);
   result.timings.search_ms = MillisecondsSince(search_start);
 
   const std::int64_t records_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(result.hits,
-                        search::ReadHits(impl_.get(), candidates.rows, asked.one_phrase, *state));
+                        search::ReadHits(impl_.get(), page.rows, asked.one_phrase, *state));
+  const std::int64_t before = after ? after->rank : options.offset;
+  for (Hit& hit : result.hits) {
+    hit.rank += before;
+    if (options.diversity > 0) continue;
+    hit.cursor = search::FormatCursor({question, hit.score, hit.id, hit.rank});
+  }
   result.query_id = FormatItemId((impl_->env->RandomSeed() | 1) >> 1);
   result.timings.records_ms = MillisecondsSince(records_start);
   return result;

@@ -1,7 +1,9 @@
 // What the stages of one search hand to each other. Each stage is a function of what came before it
 // and of one ReadState; search.cc runs them in order.
 //
-//   query -> terms -> Asked -> candidates (within Allowed) -> Ranked... -> records -> hits
+//   query -> terms -> Asked -> page (candidates within Allowed, cut, groups, diversity) ->
+//   Ranked...
+//         -> records -> hits
 //
 // A stage that scores in another way (words, a policy) takes Ranked rows and returns Ranked rows:
 // it writes its own part of the score, and the score that the order follows.
@@ -9,18 +11,21 @@
 #define ESPY_ENGINE_SEARCH_STAGES_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/library_impl.h"
+#include "engine/search/cursor.h"
 #include "espy/query.h"
 
 namespace espy::search {
 
 // The query as vectors.
 struct Asked {
-  std::vector<float> vector;  // unit length, of the space's dimension
-  std::vector<ItemId> items;  // that the query itself names
+  std::vector<float> vector;     // unit length, of the space's dimension
+  std::vector<ItemId> items;     // that the query's terms name
+  std::vector<ItemId> examples;  // that its examples name: never hits
   // One phrase without arithmetic: what a model's calibrated probability speaks of.
   bool one_phrase = false;
 };
@@ -32,10 +37,11 @@ struct Ranked {
   ItemId id = kNoItem;
   float score = 0;  // what the order follows: best first, equal scores by id
   Hit::Parts parts;
+  std::int64_t stands_for = 1;  // itself and the near copies that it leads
 };
 
 struct Candidates {
-  std::vector<Ranked> rows;
+  std::vector<Ranked> rows;   // best first
   std::int64_t searched = 0;  // items that could have been among them
   std::string plan;           // one line for people
 };
@@ -48,9 +54,21 @@ Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const Read
 Result<Allowed> AllowedItems(Library::Impl* library, const std::string& where,
                              const ReadState& state);
 
-// candidates.cc: at least the k best by cosine that options ask for, when there are as many.
-Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed,
-                                  const SearchOptions& options, const ReadState& state);
+// candidates.cc: the n best by cosine, when there are as many. Of the options it looks at whether
+// the query's own items are left out.
+Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed, std::int64_t n,
+                                  bool exact, const SearchOptions& options, const ReadState& state);
+
+// group.cc
+Result<std::vector<Ranked>> GroupNear(Library::Impl* library, std::vector<Ranked> rows,
+                                      const ReadState& state);
+
+// page.cc: the least score that a hit must have; nullopt for any.
+Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked,
+                                      const SearchOptions& options, const ReadState& state);
+Result<Candidates> FindPage(Library::Impl* library, const Asked& asked, const Allowed& allowed,
+                            const SearchOptions& options, const std::optional<float>& cut,
+                            const std::optional<Cursor>& after, const ReadState& state);
 
 // records.cc
 Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Ranked>& rows,

@@ -73,19 +73,49 @@ Result<std::vector<float>> Library::Impl::ItemVector(ItemId id, const ReadState&
 }
 
 namespace search {
+namespace {
+
+// Rocchio's weights of the examples' means, beside 1 for the query's own vector. The usual 0.75 for
+// what is wanted; 0.5 for what is not, more than the usual 0.15, because here a person points at
+// it.
+constexpr float kLike = 0.75f, kUnlike = 0.5f;
+
+Status CheckTerm(const QueryTerm& term) {
+  if (term.kind == QueryTerm::Kind::kText &&
+      term.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return Status::InvalidArgument("query: an empty phrase; say what to look for");
+  }
+  if (!std::isfinite(term.weight)) {
+    return Status::InvalidArgument("query: a weight is not a finite number");
+  }
+  return Status::Ok();
+}
+
+void AddScaled(const std::vector<float>& vector, float scale, std::vector<float>* sum) {
+  sum->resize(vector.size());
+  for (std::size_t i = 0; i < vector.size(); ++i) (*sum)[i] += scale * vector[i];
+}
+
+Status AddExamples(Library::Impl* library, const std::vector<QueryTerm>& examples, float weight,
+                   const ReadState& state, Asked* asked) {
+  for (const QueryTerm& term : examples) {
+    ESPY_ASSIGN_OR_RETURN(const std::vector<float> vector,
+                          library->TermVector(term, state, &asked->examples));
+    AddScaled(vector, weight / static_cast<float>(examples.size()), &asked->vector);
+  }
+  return Status::Ok();
+}
+
+}  // namespace
 
 Status CheckQuery(const Query& query) {
-  if (query.terms.empty()) {
-    return Status::InvalidArgument("query: nothing to look for; give a phrase or a picture file");
+  if (query.terms.empty() && query.like.empty()) {
+    return Status::InvalidArgument(
+        query.unlike.empty() ? "query: nothing to look for; give a phrase or a picture file"
+                             : "query: only what it shall not be like; say also what to look for");
   }
-  for (const QueryTerm& term : query.terms) {
-    if (term.kind == QueryTerm::Kind::kText &&
-        term.text.find_first_not_of(" \t\r\n") == std::string::npos) {
-      return Status::InvalidArgument("query: an empty phrase; say what to look for");
-    }
-    if (!std::isfinite(term.weight)) {
-      return Status::InvalidArgument("query: a weight is not a finite number");
-    }
+  for (const auto* terms : {&query.terms, &query.like, &query.unlike}) {
+    for (const QueryTerm& term : *terms) ESPY_RETURN_IF_ERROR(CheckTerm(term));
   }
   return Status::Ok();
 }
@@ -95,14 +125,19 @@ Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const Read
   for (const QueryTerm& term : query.terms) {
     ESPY_ASSIGN_OR_RETURN(const std::vector<float> vector,
                           library->TermVector(term, state, &asked.items));
-    asked.vector.resize(vector.size());
-    for (std::size_t i = 0; i < vector.size(); ++i) asked.vector[i] += term.weight * vector[i];
+    AddScaled(vector, term.weight, &asked.vector);
   }
-  if (!Normalize(asked.vector)) {
-    return Status::InvalidArgument("query: its terms cancel out; change a weight");
+  const bool examples = !query.like.empty() || !query.unlike.empty();
+  bool left = query.terms.empty() || Normalize(asked.vector);
+  if (left && examples) {
+    ESPY_RETURN_IF_ERROR(
+        AddExamples(library, query.like, query.terms.empty() ? 1 : kLike, state, &asked));
+    ESPY_RETURN_IF_ERROR(AddExamples(library, query.unlike, -kUnlike, state, &asked));
+    left = Normalize(asked.vector);
   }
-  asked.one_phrase = query.terms.size() == 1 && query.terms[0].kind == QueryTerm::Kind::kText &&
-                     query.terms[0].weight > 0;
+  if (!left) return Status::InvalidArgument("query: its terms cancel out; change a weight");
+  asked.one_phrase = !examples && query.terms.size() == 1 &&
+                     query.terms[0].kind == QueryTerm::Kind::kText && query.terms[0].weight > 0;
   return asked;
 }
 

@@ -25,8 +25,14 @@ struct QueryTerm {
   float weight = 1.0f;        // negative: away from this
 };
 
+// Examples steer a query by Rocchio's rule (1971; Manning, Raghavan and Schuetze, 2008, ch. 9.1.1):
+// with q the unit vector of the terms, the question becomes
+//   q + 0.75 mean(like) - 0.5 mean(unlike), or mean(like) - 0.5 mean(unlike) without terms.
+// Their weights are not looked at, and the items that they name are left out of the hits.
 struct Query {
-  std::vector<QueryTerm> terms;
+  std::vector<QueryTerm> terms;  // may be empty when `like` is not
+  std::vector<QueryTerm> like;   // items, pictures or vectors
+  std::vector<QueryTerm> unlike;
 };
 
 // Reads a query as people write it on a command line, one element for each argument:
@@ -47,6 +53,27 @@ struct SearchOptions {
   float min_score = 0;
   bool exclude_query_items = false;  // leave out the items that the query itself names (similar)
   bool exact = false;                // search every vector exactly, whatever index there is
+
+  // Leave out what does not stand out (not together with has_min_score). For one phrase and a model
+  // with a calibrated probability: what has less than one half. Else: what scores no better than
+  // the unrelated items of a library of this size do by chance, judged by the scores of a sample.
+  // SearchResult::cut_score tells where the cut was.
+  bool auto_min_score = false;
+  // Every item that passes min_score (or the automatic cut), by exact comparison; k is not looked
+  // at. At most 1,000,000.
+  bool all = false;
+  std::int64_t offset = 0;  // leave out so many best; offset + k is at most 1,000,000
+  // Hit::cursor of the last hit seen: go on behind it. A page neither repeats nor leaves out an
+  // item that the library held all the time, whatever is added between the pages: what is new and
+  // better than the place is not shown, and what is forgotten is missed by nobody. Not with offset
+  // or diversity; the query and the other options must be the same.
+  std::string after;
+  // Of items that look the same (as Duplicates finds them: hashes within 6 bits, vectors within
+  // 0.95) only the best; Hit::stands_for counts them.
+  bool group_near = false;
+  // 0: by score alone. To 1: each next hit is unlike those before it (maximal marginal relevance,
+  // Carbonell and Goldstein, 1998), among the best 5 (offset + k), which is at most 1,000.
+  float diversity = 0;
 };
 
 // One hit. score is the cosine in [-1, 1]; probability is the model's own calibrated chance that
@@ -63,6 +90,8 @@ struct Hit {
     float policy = 0;  // learned re-ranking (0 without a policy)
   } parts;
   Record record;
+  std::int64_t stands_for = 1;  // with group_near: itself and the near copies found behind it
+  std::string cursor;           // for SearchOptions::after; "" with diversity
 };
 
 struct SearchTimings {  // milliseconds of this one search
@@ -79,6 +108,8 @@ struct SearchResult {
   std::string
       plan;  // one line: how it was searched ("exact over 812 items", "hnsw 2 segments + growing")
   SearchTimings timings;
+  bool cut = false;     // a least score was asked for, or found
+  float cut_score = 0;  // hits have at least this cosine
 };
 
 // Items that are the same or nearly the same picture, in order of the best to keep first.

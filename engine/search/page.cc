@@ -1,0 +1,111 @@
+// Candidates -> the page that was asked for: cut, grouped, made diverse, from a place on.
+#include <algorithm>
+#include <cmath>
+
+#include "base/status_macros.h"
+#include "engine/search/cutoff.h"
+#include "engine/search/diversity.h"
+#include "engine/search/stages.h"
+
+namespace espy::search {
+namespace {
+
+constexpr std::int64_t kMostRows = 2'000'000;  // that a page looks through
+constexpr std::int64_t kPool = 5;              // candidates for each diverse hit
+constexpr std::int64_t kLeastPool = 50;
+
+bool Behind(const Ranked& row, const Cursor& place) {
+  return row.score != place.score ? row.score < place.score : row.id > place.id;
+}
+
+Result<std::vector<Ranked>> Diverse(Library::Impl* library, const std::vector<Ranked>& rows,
+                                    std::int64_t n, float d, const ReadState& state) {
+  std::vector<float> relevance, vectors;
+  std::size_t dimension = 0;
+  for (const Ranked& row : rows) {
+    relevance.push_back(row.score);
+    ESPY_ASSIGN_OR_RETURN(const std::vector<float> vector, library->ItemVector(row.id, state));
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+    dimension = vector.size();
+  }
+  std::vector<Ranked> chosen;
+  for (const std::size_t i :
+       DiverseOrder(relevance, vectors, dimension, static_cast<std::size_t>(n), d)) {
+    chosen.push_back(rows[i]);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+Result<Candidates> FindPage(Library::Impl* library, const Asked& asked, const Allowed& allowed,
+                            const SearchOptions& options, const std::optional<float>& cut,
+                            const std::optional<Cursor>& after, const ReadState& state) {
+  const std::int64_t live = state.view->live_rows();
+  const std::int64_t before = after ? after->rank : options.offset;
+  const bool diverse = options.diversity > 0;
+  std::int64_t rows_wanted = options.all ? live : before + options.k;
+  std::int64_t rows_asked = rows_wanted;
+  if (diverse) rows_asked = std::max(kLeastPool, kPool * rows_wanted);
+  if (options.group_near && !options.all) rows_asked = 4 * rows_asked + 64;
+  for (;;) {
+    rows_asked = std::min(rows_asked, std::max<std::int64_t>(live, 1));
+    ESPY_ASSIGN_OR_RETURN(
+        Candidates found,
+        FindCandidates(asked, allowed, rows_asked, options.exact || options.all, options, state));
+    const bool more = static_cast<std::int64_t>(found.rows.size()) >= rows_asked &&
+                      rows_asked < std::min(live, kMostRows);
+    bool cut_reached = false;
+    if (cut) {
+      const std::size_t all = found.rows.size();
+      std::erase_if(found.rows, [&](const Ranked& row) { return row.parts.dense < *cut; });
+      cut_reached = found.rows.size() < all;
+    }
+    if (options.group_near) {
+      ESPY_ASSIGN_OR_RETURN(found.rows, GroupNear(library, std::move(found.rows), state));
+    }
+    std::vector<Ranked>& rows = found.rows;
+    if (after) {
+      std::erase_if(rows, [&](const Ranked& row) { return !Behind(row, *after); });
+    } else if (!diverse) {
+      rows.erase(rows.begin(),
+                 rows.begin() + std::min<std::ptrdiff_t>(options.offset, std::ssize(rows)));
+    }
+    const std::int64_t enough = options.all ? live : diverse ? rows_wanted : options.k;
+    if (std::ssize(rows) < enough && more && !cut_reached) {
+      rows_asked *= 2;  // groups, or what stands before the place, took the rest
+      continue;
+    }
+    if (diverse) {
+      ESPY_ASSIGN_OR_RETURN(
+          rows, Diverse(library, rows, options.offset + options.k, options.diversity, state));
+      rows.erase(rows.begin(),
+                 rows.begin() + std::min<std::ptrdiff_t>(options.offset, std::ssize(rows)));
+    }
+    if (!options.all && std::ssize(rows) > options.k) {
+      rows.resize(static_cast<std::size_t>(options.k));
+    }
+    return found;
+  }
+}
+
+Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked,
+                                      const SearchOptions& options, const ReadState& state) {
+  if (options.has_min_score) return std::optional<float>(options.min_score);
+  if (!options.auto_min_score) return std::optional<float>();
+  if (asked.one_phrase) {
+    if (const std::optional<float> even = library->EvenChanceScore()) return even;
+  }
+  const std::vector<ItemId> sample = library->SampleItems(state);
+  index::SearchParams params;
+  params.k = static_cast<std::int64_t>(sample.size());
+  params.exact = true;
+  params.allowed = sample;
+  ESPY_ASSIGN_OR_RETURN(const std::vector<index::Candidate> scored,
+                        state.view->Search(asked.vector, params));
+  std::vector<float> background;
+  for (const index::Candidate& c : scored) background.push_back(c.score);
+  return ChanceScore(background, state.view->live_rows());
+}
+
+}  // namespace espy::search

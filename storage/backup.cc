@@ -244,7 +244,7 @@ Result<BackupReport> RocksStore::Backup(const BackupOptions& options, const Prog
     // What the log holds is copied with it. Nothing is acknowledged before it is there.
     return Create(db_->get(), directory_, last_seq(), options, progress, stop);
   }
-  const std::uint64_t acked = AckedMark::Read(directory_);
+  const std::uint64_t acked = AckedMark::Read(directory_).value_or(0);
   LinkedCopy copy(directory_);
   Status why;
   for (int attempt = 0; attempt < kLinkAttempts; ++attempt) {

@@ -31,13 +31,9 @@ class TopK {
   // alive and allowed.
   bool MayEnter(float score) const { return !full() || score >= heap_.front().score; }
 
-  // True when none of n scores could: a score that is no number can.
-  bool NoneMayEnter(const float* scores, std::int64_t n) const {
-    if (!full()) return n == 0;
-    const float worst = heap_.front().score;
-    int may = 0;
-    for (std::int64_t i = 0; i < n; ++i) may |= scores[i] < worst ? 0 : 1;
-    return may == 0;
+  // A score below it cannot enter.
+  float Least() const {
+    return full() ? heap_.front().score : -std::numeric_limits<float>::infinity();
   }
 
   void Add(float score, std::uint64_t id) {

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "index/aligned_bytes.h"
 #include "index/dot.h"
+#include "index/screen.h"
 
 namespace espy::index {
 namespace {
@@ -16,6 +17,14 @@ namespace {
 constexpr double kJumpCost = 2;
 constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
 constexpr std::int64_t kTileRows = 64, kTileQueries = 64;  // of a product of rows and queries
+constexpr std::int64_t kScreenQueries = 8;                 // fewer do not repay converting the rows
+
+// True when none of n scores reaches `least`; a score that is no number counts as one that does.
+bool AllBelow(const float* scores, std::int64_t n, float least) {
+  int reach = 0;
+  for (std::int64_t i = 0; i < n; ++i) reach |= scores[i] < least ? 0 : 1;
+  return reach == 0;
+}
 
 bool IsAllowed(const SearchParams& params, std::uint64_t id) {
   return !params.allowed.has_value() || params.allowed.Contains(id);
@@ -140,12 +149,59 @@ void SegmentView::SearchRows(const ViewPart& part, const float* queries, std::in
       for (std::int64_t q = 0; q < tile; ++q) {
         TopK& top = tops[first + q];
         const float* of_query = scores.data() + q * n;
-        if (top.NoneMayEnter(of_query, n)) continue;
+        if (AllBelow(of_query, n, top.Least())) continue;
         for (std::int64_t i = 0; i < n; ++i) {
           if (!top.MayEnter(of_query[i]) && !std::isnan(of_query[i])) continue;
           if (!segment.AliveAt(begin + i, seq_)) continue;
           const std::uint64_t id = segment.Id(begin + i);
           if (IsAllowed(params, id)) top.Add(of_query[i], id);
+        }
+      }
+    }
+    begin += n;
+  }
+}
+
+void SegmentView::SearchRowsScreened(const ViewPart& part, const float* queries, std::int64_t count,
+                                     const SearchParams& params, TopK* tops) const {
+  const Segment& segment = *part.segment;
+  const std::int64_t padded = segment.padded();
+  const auto screened = MakeAligned<std::uint16_t>(static_cast<std::size_t>(count * padded));
+  ScreenQueries(queries, count * padded, screened.get());
+  std::vector<float> bounds(static_cast<std::size_t>(count));  // for rows of norm 1
+  for (std::int64_t q = 0; q < count; ++q) {
+    double squares = 0;
+    for (std::int64_t i = q * padded; i < (q + 1) * padded; ++i) {
+      squares += double{queries[i]} * queries[i];
+    }
+    // What bfloat16 rounds to nothing, or to infinity, has no such bound: all rows pass.
+    const bool bounded = squares > 1e-30 && squares < 1e30;
+    bounds[static_cast<std::size_t>(q)] =
+        bounded ? ScreenBound(padded) * static_cast<float>(std::sqrt(squares))
+                : std::numeric_limits<float>::infinity();
+  }
+  const auto rows = MakeAligned<std::uint16_t>(static_cast<std::size_t>(kTileRows * padded));
+  float scores[kTileRows * kTileQueries];
+  for (std::int64_t begin = 0; begin < part.rows;) {
+    const std::int64_t block_end = (begin / segment.block_rows() + 1) * segment.block_rows();
+    const std::int64_t n = std::min({kTileRows, block_end - begin, part.rows - begin});
+    const float norm = ScreenRows(segment.Row(begin), n, padded, rows.get());
+    for (std::int64_t first = 0; first < count; first += kTileQueries) {
+      const std::int64_t tile = std::min(kTileQueries, count - first);
+      ScreenTile(screened.get() + first * padded, tile, rows.get(), n, padded, scores);
+      for (std::int64_t q = 0; q < tile; ++q) {
+        TopK& top = tops[first + q];
+        const float* of_query = scores + q * n;
+        // No number, or minus infinity, when a norm is: then every row passes.
+        const float bound = bounds[static_cast<std::size_t>(first + q)] * norm;
+        const float least =
+            std::isnan(bound) ? -std::numeric_limits<float>::infinity() : top.Least() - bound;
+        if (AllBelow(of_query, n, least)) continue;
+        for (std::int64_t i = 0; i < n; ++i) {
+          if (of_query[i] < least || !segment.AliveAt(begin + i, seq_)) continue;
+          const std::uint64_t id = segment.Id(begin + i);
+          if (!IsAllowed(params, id)) continue;
+          top.Add(Dot(queries + (first + q) * padded, segment.Row(begin + i), padded), id);
         }
       }
     }
@@ -243,8 +299,14 @@ Result<std::vector<std::vector<Candidate>>> SegmentView::SearchBatch(
     std::copy(query.begin(), query.end(), padded.get() + q * width);
     tops.emplace_back(params.k, live_rows_);
   }
+  const auto n = static_cast<std::int64_t>(count);
+  const bool screened = CanScreen() && n >= kScreenQueries;
   for (const ViewPart& part : parts_) {
-    SearchRows(part, padded.get(), static_cast<std::int64_t>(count), params, tops.data());
+    if (screened) {
+      SearchRowsScreened(part, padded.get(), n, params, tops.data());
+    } else {
+      SearchRows(part, padded.get(), n, params, tops.data());
+    }
   }
   for (std::size_t q = 0; q < count; ++q) found[q] = tops[q].TakeSorted();
   return found;

@@ -64,6 +64,9 @@ class SegmentView final : public View {
   // `count` queries, each of the padded dimension; tops[i] belongs to query i.
   void SearchRows(const ViewPart& part, const float* queries, std::int64_t count,
                   const SearchParams& params, TopK* tops) const;
+  // The same, for many queries and where CanScreen().
+  void SearchRowsScreened(const ViewPart& part, const float* queries, std::int64_t count,
+                          const SearchParams& params, TopK* tops) const;
   Status CheckQuery(std::span<const float> query, const SearchParams& params) const;
   void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
                          TopK* top) const;

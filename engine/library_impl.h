@@ -130,8 +130,6 @@ class Library::Impl {
   Result<std::vector<float>> TermVector(const QueryTerm& term, const ReadState& state,
                                         std::vector<ItemId>* items);
   float Probability(float cosine);  // negative when the model has no calibration
-  // The cosine to which the model gives one half; nullopt when it has no calibration.
-  std::optional<float> EvenChanceScore();
   // Up to 1024 items drawn at random, ascending.
   std::vector<ItemId> SampleItems(const ReadState& state);
 

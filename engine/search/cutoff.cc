@@ -2,33 +2,56 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <vector>
 
 namespace espy::search {
+namespace {
 
-double NormalQuantile(double p) {
-  // Halving: the distribution function is monotone, and this is asked once a search.
-  double low = -40, high = 40;
-  for (int i = 0; i < 80; ++i) {
-    const double middle = (low + high) / 2;
-    (0.5 * std::erfc(-middle / std::numbers::sqrt2) < p ? low : high) = middle;
-  }
-  return (low + high) / 2;
+double Median(std::vector<double>* values) {
+  const auto middle = values->begin() + static_cast<std::ptrdiff_t>(values->size() / 2);
+  std::nth_element(values->begin(), middle, values->end());
+  return *middle;
 }
 
-std::optional<float> ChanceScore(std::span<const float> background, std::int64_t items) {
+}  // namespace
+
+std::optional<float> StandOutScore(std::span<const float> background,
+                                   std::span<const float> ranking, std::int64_t items,
+                                   double chance) {
   constexpr std::size_t kLeast = 16;
-  if (background.size() < kLeast || items < 2) return std::nullopt;
-  std::vector<float> scores(background.begin(), background.end());
-  std::sort(scores.begin(), scores.end());
-  const double median = scores[scores.size() / 2];
-  // 15.87 % of a normal distribution lies more than one standard deviation below its middle.
-  const double low = scores[static_cast<std::size_t>(0.1587 * static_cast<double>(scores.size()))];
-  const double spread = median - low;
+  if (background.size() < kLeast || ranking.empty()) return std::nullopt;
+  std::vector<double> values(background.begin(), background.end());
+  const double median = Median(&values);
+  for (double& value : values) value = std::abs(value - median);
+  const double spread = 1.4826 * Median(&values);
   if (!(spread > 0)) return std::nullopt;
-  const double z = NormalQuantile(1.0 - 1.0 / static_cast<double>(items));
-  return static_cast<float>(median + z * spread);
+  std::size_t last = 0;  // ranks that stand out
+  for (std::size_t i = 0; i < ranking.size(); ++i) {
+    const double z = (static_cast<double>(ranking[i]) - median) / spread;
+    const double by_chance = static_cast<double>(items) * 0.5 * std::erfc(z / std::numbers::sqrt2);
+    if (by_chance <= chance * static_cast<double>(i + 1)) last = i + 1;
+  }
+  return last > 0 ? ranking[last - 1]
+                  : std::nextafter(ranking[0], std::numeric_limits<float>::infinity());
+}
+
+std::size_t BestExpectedF1(std::span<const float> probabilities) {
+  constexpr float kLeastBest = 0.1f;
+  if (probabilities.empty() || !(probabilities[0] >= kLeastBest)) return 0;
+  double all = 0;
+  for (const float p : probabilities) all += p >= kLeastCounted ? p : 0;
+  double sum = 0, best = 0;
+  std::size_t cut = 0;
+  for (std::size_t i = 0; i < probabilities.size() && probabilities[i] >= kLeastCounted; ++i) {
+    sum += probabilities[i];
+    const double f1 = 2 * sum / (static_cast<double>(i + 1) + all);
+    if (f1 <= best) continue;
+    best = f1;
+    cut = i + 1;
+  }
+  return cut;
 }
 
 }  // namespace espy::search

@@ -1,4 +1,4 @@
-// Where the hits of a question end, when no calibrated model says so.
+// Where the hits of a question end: by a calibrated model's probabilities, or by what chance does.
 #ifndef ESPY_ENGINE_SEARCH_CUTOFF_H_
 #define ESPY_ENGINE_SEARCH_CUTOFF_H_
 
@@ -8,17 +8,32 @@
 
 namespace espy::search {
 
-// The score that unrelated items reach by chance about once in a library of `items`.
+// The least score of the hits of which at most `chance` (a share) would be expected among the best
+// by chance alone: the procedure of Benjamini and Hochberg (1995) over the ranking.
 //
 // `background` are the question's scores of items drawn at random. Most of them have nothing to do
-// with it, and their scores are near to normal: the median is their middle, and the spread is that
-// of the half below the median, which the few that are related do not reach. The cut is at
-//   median + z spread,  z = the normal quantile of 1 - 1 / items:
-// the level that the largest of so many unrelated scores is at (extreme value theory's location).
+// with it, and their scores are near to normal, with the median as their middle and 1.4826 times
+// the median distance from it as their spread, which the few that are related hardly move. Of n
+// items n (1 - F(s)) unrelated ones reach a score s; the cut is at the last rank i whose score
+// fewer than chance * i unrelated items would reach. So many related items lower the cut, and a
+// large library raises it.
+//
+// `ranking` are the best scores, best first: all, or so many that the last is below the cut, which
+// is so unless the answer is its last. When nothing stands out the answer is above its first.
 // nullopt when the background is fewer than 16 scores, or has no spread: nothing can be said.
-std::optional<float> ChanceScore(std::span<const float> background, std::int64_t items);
+std::optional<float> StandOutScore(std::span<const float> background,
+                                   std::span<const float> ranking, std::int64_t items,
+                                   double chance);
 
-double NormalQuantile(double p);  // p in (0, 1)
+// The cut of the greatest expected F1 (Lewis, SIGIR 1995): `probabilities`, best first, are a
+// calibrated model's that an item is relevant; of the first k the expected F1 is about
+//   2 (p1 + ... + pk) / (k + sum of all p).
+// So it falls behind the few sure ones where there are some, and takes in the doubtful where
+// nothing is surer. Returns k. 0 when even the best is below 1 in 10; what is below 1 in 100 is no
+// part of the sum, since over a large library the many smallest ones, which no model has right to
+// their relative size, would decide it: `probabilities` may end there.
+std::size_t BestExpectedF1(std::span<const float> probabilities);
+inline constexpr float kLeastCounted = 0.01f;
 
 }  // namespace espy::search
 

@@ -1,6 +1,7 @@
 // Candidates -> the page that was asked for: cut, grouped, made diverse, from a place on.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/status_macros.h"
 #include "engine/search/cutoff.h"
@@ -13,6 +14,10 @@ namespace {
 constexpr std::int64_t kMostRows = 2'000'000;  // that a page looks through
 constexpr std::int64_t kPool = 5;              // candidates for each diverse hit
 constexpr std::int64_t kLeastPool = 50;
+// Of what --min-score auto shows, so much may be there by chance.
+constexpr double kChanceShare = 0.3;
+// An automatic cut is looked for among so many best.
+constexpr std::int64_t kMostRanked = 64'000;
 
 bool Behind(const Ranked& row, const Cursor& place) {
   return row.score != place.score ? row.score < place.score : row.id > place.id;
@@ -89,13 +94,11 @@ Result<Candidates> FindPage(Library::Impl* library, const Asked& asked, const Al
   }
 }
 
-Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked,
-                                      const SearchOptions& options, const ReadState& state) {
-  if (options.has_min_score) return std::optional<float>(options.min_score);
-  if (!options.auto_min_score) return std::optional<float>();
-  if (asked.one_phrase) {
-    if (const std::optional<float> even = library->EvenChanceScore()) return even;
-  }
+namespace {
+
+// The question's scores of items drawn at random.
+Result<std::vector<float>> BackgroundScores(Library::Impl* library, const Asked& asked,
+                                            const ReadState& state) {
   const std::vector<ItemId> sample = library->SampleItems(state);
   index::SearchParams params;
   params.k = static_cast<std::int64_t>(sample.size());
@@ -103,9 +106,51 @@ Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked
   params.allowed = sample;
   ESPY_ASSIGN_OR_RETURN(const std::vector<index::Candidate> scored,
                         state.view->Search(asked.vector, params));
+  std::vector<float> scores;
+  for (const index::Candidate& c : scored) scores.push_back(c.score);
+  return scores;
+}
+
+// Of a ranking, best first; the model's probability of each when it is calibrated for the question.
+std::optional<float> CutOf(const std::vector<float>& ranking,
+                           const std::vector<float>& probabilities,
+                           const std::vector<float>& background, std::int64_t live) {
+  if (ranking.empty()) return std::nullopt;
+  if (probabilities.empty()) return StandOutScore(background, ranking, live, kChanceShare);
+  const std::size_t kept = BestExpectedF1(probabilities);
+  return kept > 0 ? ranking[kept - 1]
+                  : std::nextafter(ranking[0], std::numeric_limits<float>::infinity());
+}
+
+}  // namespace
+
+Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked,
+                                      const SearchOptions& options, const ReadState& state) {
+  if (options.has_min_score) return std::optional<float>(options.min_score);
+  if (!options.auto_min_score) return std::optional<float>();
+  const bool calibrated = asked.one_phrase && library->Probability(0) >= 0;
   std::vector<float> background;
-  for (const index::Candidate& c : scored) background.push_back(c.score);
-  return ChanceScore(background, state.view->live_rows());
+  if (!calibrated) {
+    ESPY_ASSIGN_OR_RETURN(background, BackgroundScores(library, asked, state));
+  }
+  // The cut is the question's, whatever the filter leaves: the whole library is ranked for it, as
+  // far as hits may go.
+  const std::int64_t live = state.view->live_rows();
+  for (std::int64_t n = 1000;; n *= 4) {
+    ESPY_ASSIGN_OR_RETURN(const Candidates best,
+                          FindCandidates(asked, Allowed(), std::min(n, live),
+                                         options.exact || options.all, options, state));
+    std::vector<float> ranking, probabilities;
+    for (const Ranked& row : best.rows) {
+      ranking.push_back(row.parts.dense);
+      if (calibrated) probabilities.push_back(library->Probability(row.parts.dense));
+    }
+    const std::optional<float> cut = CutOf(ranking, probabilities, background, live);
+    const bool far_enough = calibrated
+                                ? !probabilities.empty() && probabilities.back() < kLeastCounted
+                                : cut && ranking.back() < *cut;
+    if (!cut || far_enough || n >= std::min(live, kMostRanked)) return cut;
+  }
 }
 
 }  // namespace espy::search

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <optional>
 #include <random>
 
 #include "base/status_macros.h"
@@ -41,15 +40,6 @@ float Library::Impl::Probability(float cosine) {
   if (!encoder_ || !encoder_->info().sigmoid) return -1;
   const float logit = encoder_->info().logit_scale * cosine + encoder_->info().logit_bias;
   return 1.0f / (1.0f + std::exp(-logit));
-}
-
-// Where that probability is one half: the logit is zero.
-std::optional<float> Library::Impl::EvenChanceScore() {
-  std::lock_guard lock(space_mutex_);
-  if (!encoder_ || !encoder_->info().sigmoid || !(encoder_->info().logit_scale > 0)) {
-    return std::nullopt;
-  }
-  return -encoder_->info().logit_bias / encoder_->info().logit_scale;
 }
 
 std::vector<ItemId> Library::Impl::SampleItems(const ReadState& state) {

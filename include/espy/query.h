@@ -54,10 +54,10 @@ struct SearchOptions {
   bool exclude_query_items = false;  // leave out the items that the query itself names (similar)
   bool exact = false;                // search every vector exactly, whatever index there is
 
-  // Leave out what does not stand out (not together with has_min_score). For one phrase and a model
-  // with a calibrated probability: what has less than one half. Else: what scores no better than
-  // the unrelated items of a library of this size do by chance, judged by the scores of a sample.
-  // SearchResult::cut_score tells where the cut was.
+  // Leave out what is not related (not together with has_min_score). For one phrase and a model
+  // with a calibrated probability: the hits end where their expected F1 is greatest. Else they end
+  // where more than three in ten would be there by chance, judged by the scores of a sample of the
+  // library. SearchResult::cut_score tells where the cut was.
   bool auto_min_score = false;
   // Every item that passes min_score (or the automatic cut), by exact comparison; k is not looked
   // at. At most 1,000,000.

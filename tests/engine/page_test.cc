@@ -1,7 +1,9 @@
 // What becomes of a ranking: pages, cuts, groups, examples, diversity.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <random>
 #include <set>
 
@@ -236,39 +238,67 @@ TEST(Diversity, ChoosesAsItsDefinitionSays) {
   EXPECT_TRUE(search::DiverseOrder({}, {}, 2, 3, 0.5f).empty());
 }
 
-TEST(Cutoff, IsWhatTheLargestOfManyUnrelatedScoresIsAt) {
-  EXPECT_NEAR(search::NormalQuantile(0.5), 0, 1e-6);
-  EXPECT_NEAR(search::NormalQuantile(0.975), 1.959964, 1e-5);
-  EXPECT_NEAR(search::NormalQuantile(1e-6), -4.753424, 1e-4);
-  std::mt19937 random(12);
-  std::normal_distribution<float> unrelated(0.2f, 0.05f);
-  int above = 0;
-  for (int trial = 0; trial < 50; ++trial) {
-    std::vector<float> background(1024);
-    for (float& x : background) x = unrelated(random);
-    const auto cut = search::ChanceScore(background, 10'000);
-    ASSERT_TRUE(cut.has_value());
-    // The spread of 1,024 scores is known to 4.3 %: 4 times that, 3.719 standard deviations out.
-    EXPECT_NEAR(*cut, 0.2 + 3.719 * 0.05, 4 * 0.043 * 3.719 * 0.05);
-    for (int i = 0; i < 10'000; ++i) above += unrelated(random) > *cut ? 1 : 0;
-  }
-  EXPECT_LT(above, 50 * 4) << "about one of 10,000 unrelated items, on average";
+// A library of unrelated items with so many related ones, its ranking and a sample of it.
+struct Scores {
+  std::vector<float> background, ranking;
+};
+Scores MakeScores(std::mt19937& random, int unrelated, int related, float where) {
+  std::normal_distribution<float> chance(0.2f, 0.05f), match(where, 0.02f);
+  Scores scores;
+  for (int i = 0; i < unrelated; ++i) scores.ranking.push_back(chance(random));
+  for (int i = 0; i < related; ++i) scores.ranking.push_back(match(random));
+  std::sample(scores.ranking.begin(), scores.ranking.end(), std::back_inserter(scores.background),
+              1024, random);
+  std::sort(scores.ranking.rbegin(), scores.ranking.rend());
+  return scores;
+}
+std::int64_t Kept(const Scores& scores) {
+  const auto cut =
+      search::StandOutScore(scores.background, scores.ranking, std::ssize(scores.ranking), 0.3);
+  return std::count_if(scores.ranking.begin(), scores.ranking.end(),
+                       [&](float score) { return score >= cut.value(); });
 }
 
-TEST(Cutoff, RelatedItemsInTheSampleHardlyMoveIt) {
+TEST(Cutoff, FallsWhereTheRelatedEnd) {
+  std::mt19937 random(12);
+  for (const int related : {3, 30, 300, 2000}) {
+    double kept = 0;
+    for (int trial = 0; trial < 20; ++trial) {
+      kept += static_cast<double>(Kept(MakeScores(random, 10'000, related, 0.5f)));
+    }
+    kept /= 20;
+    // All of the related ones (their least is 4 spreads above the middle), and few others.
+    EXPECT_GE(kept, 0.95 * related) << related;
+    EXPECT_LE(kept, related / 0.6 + 2) << related;
+  }
+}
+
+TEST(Cutoff, ByProbabilitiesIsWhereExpectedF1IsGreatest) {
+  EXPECT_EQ(search::BestExpectedF1(std::vector<float>{0.9f, 0.8f, 0.1f, 0.05f}), 2u);
+  EXPECT_EQ(search::BestExpectedF1(std::vector<float>{0.2f, 0.2f, 0.18f, 0.02f}), 3u)
+      << "where nothing is sure, the doubtful";
+  EXPECT_EQ(search::BestExpectedF1(std::vector<float>{0.09f, 0.09f}), 0u) << "nothing likely";
+  EXPECT_EQ(search::BestExpectedF1({}), 0u);
+  std::vector<float> large = {0.9f, 0.8f};
+  large.resize(1'000'000, 0.005f);
+  EXPECT_EQ(search::BestExpectedF1(large), 2u) << "a million unlikely ones do not add up";
+}
+
+TEST(Cutoff, LeavesNothingWhereNothingStandsOut) {
   std::mt19937 random(13);
-  std::normal_distribution<float> unrelated(0.2f, 0.05f), related(0.6f, 0.05f);
-  std::vector<float> background(1000);
-  for (float& x : background) x = unrelated(random);
-  const float alone = *search::ChanceScore(background, 10'000);
-  for (int i = 0; i < 100; ++i) background[i] = related(random);
-  const float with = *search::ChanceScore(background, 10'000);
-  EXPECT_NEAR(with, alone, 0.03);
+  int trials_with_hits = 0;
+  for (int trial = 0; trial < 100; ++trial) {
+    trials_with_hits += Kept(MakeScores(random, 5000, 0, 0)) > 0 ? 1 : 0;
+  }
+  // The procedure's promise is 30 in a hundred, plus three standard deviations of counting them and
+  // as much again for the spread, which is estimated.
+  EXPECT_LE(trials_with_hits, 30 + 14 + 14);
 }
 
 TEST(Cutoff, SaysNothingOfTooLittle) {
-  EXPECT_FALSE(search::ChanceScore(std::vector<float>(10, 0.1f), 1000).has_value());
-  EXPECT_FALSE(search::ChanceScore(std::vector<float>(100, 0.1f), 1000).has_value());
+  const std::vector<float> ranking = {0.5f, 0.1f};
+  EXPECT_FALSE(search::StandOutScore(std::vector<float>(10, 0.1f), ranking, 10, 0.3).has_value());
+  EXPECT_FALSE(search::StandOutScore(std::vector<float>(99, 0.1f), ranking, 99, 0.3).has_value());
 }
 
 TEST(Cursor, ComesBackAsItWasAndNothingElseIsOne) {

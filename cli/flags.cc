@@ -106,6 +106,16 @@ void AddLimits(CLI::App* app, LimitFlags* target) {
            "its index takes no more memory than this, now and later (0: no limit)");
 }
 
+void AddWordFlags(CLI::App* app, WordFlags* target) {
+  static constexpr Hybrid kHybrids[] = {Hybrid::kOff, Hybrid::kRrf, Hybrid::kWeights};
+  AddText(app, "--text", "WORDS", &target->text,
+          "words to find in captions, tags, names and your own texts; alone, or beside QUERY");
+  AddChoice(app, "--hybrid", "HOW", kHybrids, &HybridName, &target->hybrid,
+            "also look for the words of QUERY in texts, and fuse both by rank or weights (off)");
+  AddNumber(app, "--text-weight", &target->text_weight, 0, 1,
+            "the part of words when fused by weights (0.5)");
+}
+
 CLI::Option* AddTexts(CLI::App* app, const std::string& names, const std::string& value_name,
                       std::vector<std::string>* target, const std::string& description) {
   const auto take = [target](const std::vector<std::string>& values) {

@@ -11,6 +11,7 @@
 
 #include "espy/device.h"
 #include "espy/precision.h"
+#include "espy/query.h"
 
 namespace CLI {
 class App;
@@ -66,6 +67,14 @@ struct LimitFlags {
   }
 };
 void AddLimits(CLI::App* app, LimitFlags* target);
+
+// --text, --hybrid, --text-weight: words beside vectors.
+struct WordFlags {
+  std::string text;
+  Hybrid hybrid = Hybrid::kOff;
+  double text_weight = 0.5;
+};
+void AddWordFlags(CLI::App* app, WordFlags* target);
 
 // Arguments without a flag. A required one must be given at least once.
 enum class Need { kOptional, kRequired };

@@ -37,6 +37,8 @@ std::string PartsLine(const Hit& hit) {
   std::string line = "dense " + FormatFixed(hit.parts.dense, 4) + "  text " +
                      FormatFixed(hit.parts.text, 4) + "  policy " +
                      FormatFixed(hit.parts.policy, 4);
+  if (hit.parts.dense_rank > 0) line += "  dense rank " + std::to_string(hit.parts.dense_rank);
+  if (hit.parts.text_rank > 0) line += "  text rank " + std::to_string(hit.parts.text_rank);
   if (hit.probability >= 0) line += "  probability " + FormatFixed(hit.probability, 3);
   return line + "  " + std::to_string(hit.record.width) + "x" + std::to_string(hit.record.height) +
          "  id " + FormatItemId(hit.id);
@@ -52,7 +54,8 @@ void PrintExplained(Session* session, const SearchResult& result) {
   if (result.cut) session->out.Line("least score: " + FormatFixed(result.cut_score, 4));
   session->out.Line("searched: " + Plural(result.searched, "item") + "; encode " +
                     FormatFixed(result.timings.encode_ms, 1) + " ms, search " +
-                    FormatFixed(result.timings.search_ms, 1) + " ms, records " +
+                    FormatFixed(result.timings.search_ms, 1) + " ms (words " +
+                    FormatFixed(result.timings.text_ms, 1) + "), records " +
                     FormatFixed(result.timings.records_ms, 1) + " ms");
 }
 

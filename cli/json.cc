@@ -118,7 +118,9 @@ Json HitToJson(const Hit& hit, const std::string& query_id) {
   out["probability"] = hit.probability < 0 ? Json(nullptr) : JsonNumber(hit.probability);
   out["parts"] = {{"dense", JsonNumber(hit.parts.dense)},
                   {"text", JsonNumber(hit.parts.text)},
-                  {"policy", JsonNumber(hit.parts.policy)}};
+                  {"policy", JsonNumber(hit.parts.policy)},
+                  {"dense_rank", hit.parts.dense_rank},
+                  {"text_rank", hit.parts.text_rank}};
   out["caption"] = hit.record.caption;
   out["tags"] = hit.record.tags;
   out["width"] = hit.record.width;
@@ -189,6 +191,11 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
     spaces.push_back(std::move(entry));
   }
   out["spaces"] = std::move(spaces);
+  out["text"] = {{"language", info.text.language},
+                 {"items", info.text.items},
+                 {"words", info.text.words},
+                 {"bytes", info.text.bytes},
+                 {"behind", info.text.behind}};
   out["device"] = info.device;
   out["search_device"] = info.search_device.empty() ? Json("cpu") : Json(info.search_device);
   return out;

@@ -35,6 +35,13 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
       add("recall", FormatFixed(space.recall_at_10, 4) + " at 10, against exact search");
     }
   }
+  if (info.text.items > 0 || info.text.behind > 0) {
+    add("words",
+        FormatCount(info.text.words) + " in " + Plural(info.text.items, "item") + ", " +
+            info.text.language + ", " + FormatBytes(info.text.bytes) +
+            (info.text.behind == 0 ? ""
+                                   : "; " + Plural(info.text.behind, "change") + " to follow"));
+  }
   add("device", info.device);
   if (!info.search_device.empty())
     add("search", "large segments exactly, on " + info.search_device);

@@ -1,6 +1,8 @@
 #include <chrono>
 #include <memory>
+#include <string>
 
+#include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/progress_meter.h"
@@ -10,14 +12,16 @@
 namespace espy::cli {
 namespace {
 
-Outcome Rebuild(Session* session) {
+Outcome Rebuild(Session* session, const std::string& language) {
   Result<std::unique_ptr<Library>> library = OpenSessionLibrary(*session, Access::kWrite);
   if (!library.ok()) return library.status();
   const auto start = std::chrono::steady_clock::now();
   GracefulStop graceful("espy: stopping; the old index stays in use");
   ProgressMeter meter(session->shows_progress());
-  const Status status =
-      (*library)->Rebuild([&meter](const Progress& p) { meter.Show(p); }, graceful.token());
+  const auto progress = [&meter](const Progress& p) { meter.Show(p); };
+  const Status status = language.empty()
+                            ? (*library)->Rebuild(progress, graceful.token())
+                            : (*library)->SetTextLanguage(language, progress, graceful.token());
   meter.Clear();
   if (!status.ok()) return status;
   const double seconds =
@@ -37,8 +41,13 @@ Outcome Rebuild(Session* session) {
 
 void AddRebuild(CLI::App* program, Session* session) {
   CLI::App* verb =
-      AddVerb(program, session, "rebuild", "make the index again from the stored vectors", "");
-  Runs(verb, session, [session] { return Rebuild(session); });
+      AddVerb(program, session, "rebuild", "make the indexes again, of vectors and of words", "");
+  auto language = std::make_shared<std::string>();
+  AddText(
+      verb, "--language", "LANGUAGE", language.get(),
+      "make the index of words alone, and have it know the forms of words in LANGUAGE (english)",
+      TextLanguages());
+  Runs(verb, session, [session, language] { return Rebuild(session, *language); });
 }
 
 }  // namespace espy::cli

@@ -13,6 +13,7 @@ namespace {
 struct SearchFlags {
   std::vector<std::string> words;
   std::vector<std::string> like, unlike;
+  WordFlags text;
   HitFlags hits;
 };
 
@@ -28,8 +29,11 @@ Status AddExamples(Library* library, const std::vector<std::string>& names,
 
 Outcome Search(Session* session, const SearchFlags& flags) {
   if (Status status = CheckHitFlags(*session, flags.hits); !status.ok()) return status;
+  if (flags.words.empty() && flags.like.empty() && flags.text.text.empty()) {
+    return Status::InvalidArgument("search: nothing to look for; give QUERY or --text WORDS");
+  }
   Query query;
-  if (!flags.words.empty() || flags.like.empty()) {
+  if (!flags.words.empty()) {
     Result<Query> parsed = ParseQuery(flags.words);
     if (!parsed.ok()) return parsed.status();
     query = *std::move(parsed);
@@ -45,9 +49,12 @@ Outcome Search(Session* session, const SearchFlags& flags) {
   }
   std::string title;
   for (const std::string& word : flags.words) title += (title.empty() ? "" : " ") + word;
-  if (title.empty()) title = "like " + flags.like.front();
-  return SearchAndShow(session, library->get(), query, ToSearchOptions(flags.hits), flags.hits,
-                       title);
+  if (title.empty()) title = flags.like.empty() ? flags.text.text : "like " + flags.like.front();
+  SearchOptions options = ToSearchOptions(flags.hits);
+  options.text = flags.text.text;
+  options.hybrid = flags.text.hybrid;
+  options.text_weight = static_cast<float>(flags.text.text_weight);
+  return SearchAndShow(session, library->get(), query, options, flags.hits, title);
 }
 
 }  // namespace
@@ -61,18 +68,24 @@ void AddSearch(CLI::App* program, Session* session) {
   espy search 2:snow - 0.5:car --where 'year >= 2020' -k 20
   espy search "red car" --like ./mine.jpg --unlike 00f3a1b2c3d4e5f6
   espy search dog --min-score auto --group near --diversity 0.3
+  espy search --text 'tag:beach +"red car" -night'
+  espy search "dog on grass" --hybrid rrf
   espy search sunset -0 | xargs -0 cp -t /tmp/sunsets
 
-An argument that names a file is a picture; id:00f3... is an item of the library. Exit code 1: no hit.
+An argument that names a file is a picture; id:00f3... is an item of the library.
+--text looks up words as they stand (any form of them; "a phrase"; begin*; typo~; +must -mustnot; caption: tag: name:
+folder: text: for one field). Beside QUERY, both are fused. Exit code 1: no hit.
 )");
   auto flags = std::make_shared<SearchFlags>();
   AddWords(verb, "QUERY", &flags->words,
-           "phrases and pictures, with + and - and weights between; may be left out beside --like",
+           "phrases and pictures, with + and - and weights between; may be left out beside --like "
+           "or --text",
            Need::kOptional);
   AddTexts(verb, "--like", "PATH|ID", &flags->like,
            "an example of what is wanted; may be given several times");
   AddTexts(verb, "--unlike", "PATH|ID", &flags->unlike,
            "an example of what is not wanted; may be given several times");
+  AddWordFlags(verb, &flags->text);
   AddHitFlags(verb, &flags->hits);
   Runs(verb, session, [session, flags] { return Search(session, *flags); });
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/logging.h"
+#include "base/status_macros.h"
 #include "engine/library_impl.h"
 
 namespace espy {
@@ -96,7 +97,9 @@ Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::s
 }
 
 Status Library::WaitForBackground(const ProgressFn& progress, std::stop_token stop) {
-  return impl_->WaitForBackground(progress, stop);
+  ESPY_RETURN_IF_ERROR(impl_->WaitForBackground(progress, stop));
+  if (impl_->options.read_only) return Status::Ok();
+  return impl_->words->CatchUp(progress, stop);
 }
 
 }  // namespace espy

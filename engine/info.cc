@@ -51,6 +51,7 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
   info.disk_quota = impl_->disk_quota();
   info.memory_budget = impl_->memory_budget();
   ESPY_ASSIGN_OR_RETURN(info.disk_bytes, impl_->store->DiskBytes());
+  ESPY_ASSIGN_OR_RETURN(info.text, impl_->words->Info());
   ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
   if (spaces.empty()) return info;
   ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow current, impl_->Space());

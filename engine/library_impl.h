@@ -22,6 +22,7 @@
 #include "engine/fields/table.h"
 #include "engine/index_store.h"
 #include "engine/testing.h"
+#include "engine/text_feed.h"
 #include "espy/library.h"
 #include "index/vector_index.h"
 #include "storage/store.h"
@@ -120,6 +121,7 @@ class Library::Impl {
   const testing::LibraryHooks hooks;
 
   std::unique_ptr<storage::Store> store;  // constant after OpenStore
+  std::unique_ptr<TextFeed> words;        // likewise
 
   // --- search/terms.cc, search/records.cc, space.cc: terms as unit vectors
   // A phrase's is remembered: people ask the same thing again with another filter.

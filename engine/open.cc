@@ -31,7 +31,10 @@ Library::Impl::Impl(std::string library_path, OpenOptions open_options, Env* env
       env(environment),
       hooks(std::move(test_hooks)) {}
 
-Library::Impl::~Impl() { StopBackground(); }
+Library::Impl::~Impl() {
+  StopBackground();
+  words.reset();  // follows what is left, from the store
+}
 
 Status Library::Impl::OpenStore() {
   storage::StoreOptions store_options;
@@ -39,7 +42,9 @@ Status Library::Impl::OpenStore() {
   store_options.read_only = options.read_only;
   store_options.sync = options.durability == Durability::kSync;
   store_options.recover_tail = options.recover_tail;
+  words = std::make_unique<TextFeed>(path, options.read_only);
   ESPY_ASSIGN_OR_RETURN(store, storage::testing::OpenWithHooks(path, store_options, hooks.storage));
+  words->Attach(store.get(), [this] { return RecordSnapshot(); });
   return Status::Ok();
 }
 

@@ -1,6 +1,7 @@
 // rebuild and compact: the index made again, and dead rows dropped.
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "text/stemmer.h"
 
 namespace espy {
 
@@ -8,7 +9,18 @@ Status Library::Rebuild(const ProgressFn& progress, std::stop_token stop) {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
   if (spaces.empty()) return Status::Ok();
-  return impl_->RebuildIndex(progress, std::move(stop));
+  ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(progress, stop));
+  return impl_->words->Rebuild(progress, stop);
+}
+
+std::vector<std::string> TextLanguages() { return text::Languages(); }
+
+Status Library::SetTextLanguage(const std::string& language, const ProgressFn& progress,
+                                std::stop_token stop) {
+  ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
+  ESPY_RETURN_IF_ERROR(text::Stemmer::Create(language).status());
+  ESPY_RETURN_IF_ERROR(impl_->store->SetTextLanguage(language));
+  return impl_->words->Rebuild(progress, stop);
 }
 
 // The new index is filled from one snapshot while the old one serves; writers wait (they hold the

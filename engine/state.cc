@@ -168,6 +168,7 @@ Status Library::Impl::CommitLocked(Change change) {
     index_->Publish(seq);
   }
   RefreshStateLocked();
+  if (options.background_build) words->Wake();
   if ((touches_index && index_->NeedsMaintenance()) || (fields_ && fields_->NeedsMerge())) {
     WakeBackground();
   }

@@ -143,18 +143,32 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
   if (spaces.empty()) return report;
   const std::size_t before = report.problems.size();
   ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
+  const std::size_t index_problems = report.problems.size() - before;
+  const auto check_words = [&]() -> Status {
+    if (progress) progress({"texts", 0, 0});
+    ESPY_ASSIGN_OR_RETURN(const std::vector<std::string> wrong,
+                          impl_->words->Verify(*impl_->RecordSnapshot(), stop));
+    report.problems.insert(report.problems.end(), wrong.begin(), wrong.end());
+    return Status::Ok();
+  };
+  ESPY_RETURN_IF_ERROR(check_words());
   if (!repair || report.problems.empty()) return report;
 
+  if (report.problems.size() > before + index_problems) {
+    ESPY_RETURN_IF_ERROR(impl_->words->Rebuild(progress, stop));
+    report.repaired.emplace_back("the text index was made again from the records");
+  }
   ESPY_RETURN_IF_ERROR(impl_->RepairVectors(&report));
   const bool rows_changed =
       std::any_of(report.repaired.begin(), report.repaired.end(), TouchesIndex);
-  if (report.problems.size() > before || rows_changed) {
+  if (index_problems > 0 || rows_changed) {
     ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(progress, stop));
     report.repaired.emplace_back("the index was made again from the stored vectors");
   }
   // What repairing could not mend is what a second look still finds.
   ESPY_ASSIGN_OR_RETURN(report.problems, impl_->store->Verify(false));
   ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
+  ESPY_RETURN_IF_ERROR(check_words());
   return report;
 }
 

@@ -85,6 +85,7 @@ inline bool ParseChunkKey(std::string_view key, SpaceNumber* space, std::uint64_
 inline constexpr std::string_view kLastSeqKey = "last_seq";
 inline constexpr std::string_view kCurrentSpaceKey = "current_space";
 inline constexpr std::string_view kSettingPrefix = "setting/";
+inline constexpr std::string_view kTextLanguageKey = "text_language";
 inline constexpr std::string_view kSpacePrefix = "space/";
 inline constexpr std::string_view kUserFieldPrefix = "field/";
 

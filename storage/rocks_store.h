@@ -87,6 +87,8 @@ class RocksStore final : public Store {
   Result<Counts> Count(const Snapshot* snapshot) override;
 
   Result<std::vector<UserFieldRow>> UserFields() override;
+  Result<std::string> TextLanguage() override;
+  Status SetTextLanguage(std::string_view language) override;
   Result<std::vector<SpaceRow>> Spaces() override;
   Result<SpaceRow> AddSpace(const SpaceRow& row) override;
   Result<SpaceNumber> CurrentSpace() override;

@@ -27,6 +27,8 @@ namespace espy::storage {
 // The format that this program writes; a library with a greater number is refused.
 inline constexpr std::uint32_t kFormatVersion = 1;
 
+inline constexpr std::string_view kDefaultTextLanguage = "english";
+
 // A space's number inside one library: small, given once, never reused.
 using SpaceNumber = std::uint32_t;
 
@@ -202,6 +204,10 @@ class Store {
   // is none. They are no change of what it holds and have no sequence number.
   virtual Result<std::uint64_t> GetSetting(std::string_view name) = 0;
   virtual Status PutSetting(std::string_view name, std::uint64_t value) = 0;
+  // The language whose stems words are looked up by; kDefaultTextLanguage until it is set. Not
+  // checked here: the text index knows the languages.
+  virtual Result<std::string> TextLanguage() = 0;
+  virtual Status SetTextLanguage(std::string_view language) = 0;
 
   // Segments: bytes in checksummed chunks under (space, segment), and one manifest a space,
   // replaced whole. Chunks are at most 4 MiB and are synced no later than the next manifest of

@@ -7,7 +7,7 @@
 //   recieve~  car~2    also words that are one (two) slips away; a word of five letters or more
 //   that
 //                      no document holds is looked for so by itself
-//   tag:beach caption:"red car" name:img folder:2023
+//   tag:beach caption:"red car" name:img folder:2023 text:anna
 //                      in this field alone
 #ifndef ESPY_TEXT_QUERY_H_
 #define ESPY_TEXT_QUERY_H_
@@ -22,10 +22,11 @@
 
 namespace espy::text {
 
-enum Column : int { kCaption = 0, kTag = 1, kName = 2, kFolder = 3 };
-inline constexpr int kColumns = 4;
+// kText: the texts of a person's own fields.
+enum Column : int { kCaption = 0, kTag = 1, kName = 2, kFolder = 3, kText = 4 };
+inline constexpr int kColumns = 5;
 inline constexpr std::array<std::string_view, kColumns> kColumnNames = {"caption", "tag", "name",
-                                                                        "folder"};
+                                                                        "folder", "text"};
 inline constexpr int kAnyColumn = -1;
 
 inline constexpr std::size_t kMaxQueryBytes = 4096;

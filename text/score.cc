@@ -11,7 +11,8 @@ namespace {
 
 constexpr float kSaturation = 1.2f;   // k1
 constexpr float kLengthShare = 0.4f;  // b, of captions; other fields are lists, not prose
-constexpr float kWeights[kColumns] = {1.0f, 2.0f, 1.0f, 0.5f};  // a tag is a person's own word
+constexpr float kWeights[kColumns] = {1.0f, 2.0f, 1.0f, 0.5f,
+                                      1.0f};  // a tag is a person's own word
 
 int CountPhrase(const Fts5ExtensionApi* api, Fts5Context* row, int phrase, float weight,
                 FieldCounts* counts) {

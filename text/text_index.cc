@@ -69,10 +69,11 @@ struct TextIndex::Writer {
       return Status::Ok();
     };
     ESPY_RETURN_IF_ERROR(prepare("SELECT document, seq FROM items WHERE item = ?1", &find_item));
+    ESPY_RETURN_IF_ERROR(prepare(
+        "SELECT caption, tag, name, folder, text FROM docs WHERE rowid = ?1", &find_fields));
     ESPY_RETURN_IF_ERROR(
-        prepare("SELECT caption, tag, name, folder FROM docs WHERE rowid = ?1", &find_fields));
-    ESPY_RETURN_IF_ERROR(
-        prepare("INSERT INTO docs(rowid, caption, tag, name, folder) VALUES(?1, ?2, ?3, ?4, ?5)",
+        prepare("INSERT INTO docs(rowid, caption, tag, name, folder, text)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
                 &put_document));
     ESPY_RETURN_IF_ERROR(prepare("INSERT INTO items VALUES(?1, ?2, ?3)", &put_item));
     ESPY_RETURN_IF_ERROR(prepare("UPDATE items SET seq = ?2 WHERE document = ?1", &set_seq));

@@ -74,6 +74,8 @@ class TextView {
   ~TextView();
   const Position& position() const { return position_; }
   std::uint64_t documents() const { return documents_; }
+  const std::string& language() const;
+  const std::shared_ptr<TextIndex>& index() const { return index_; }
 
   // Corruption when the file is damaged: make the index again.
   Result<TextMatches> Search(const TextQuery& query, const TextSearchParams& params) const;

@@ -23,7 +23,7 @@ Status TextView::Reader::Prepare(const std::string& language) {
                         connection->Prepare("SELECT document, seq FROM items WHERE item = ?1"));
   ESPY_ASSIGN_OR_RETURN(
       find_fields,
-      connection->Prepare("SELECT caption, tag, name, folder FROM docs WHERE rowid = ?1"));
+      connection->Prepare("SELECT caption, tag, name, folder, text FROM docs WHERE rowid = ?1"));
   return Status::Ok();
 }
 
@@ -44,6 +44,8 @@ void TextView::Reader::End() { (void)connection->Execute("ROLLBACK"); }
 
 TextView::TextView(std::shared_ptr<TextIndex> index, Position position)
     : index_(std::move(index)), position_(position) {}
+
+const std::string& TextView::language() const { return index_->language(); }
 
 TextView::~TextView() {
   for (auto& reader : free_) {

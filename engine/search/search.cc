@@ -5,6 +5,7 @@
 #include "engine/filter.h"
 #include "engine/library_impl.h"
 #include "engine/search/stages.h"
+#include "engine/search/words.h"
 
 namespace espy {
 namespace {
@@ -59,8 +60,11 @@ Status CheckOptions(const SearchOptions& options) {
 }  // namespace
 
 Result<SearchResult> Library::Search(const Query& query, const SearchOptions& options) {
-  ESPY_RETURN_IF_ERROR(search::CheckQuery(query));
+  const bool in_words = search::AsksForWords(options);
+  const bool in_vectors = search::AsksForVectors(query) || options.text.empty();
+  if (in_vectors) ESPY_RETURN_IF_ERROR(search::CheckQuery(query));
   ESPY_RETURN_IF_ERROR(CheckOptions(options));
+  if (in_words) ESPY_RETURN_IF_ERROR(search::CheckWords(query, options));
   // Before anything is encoded: a mistyped filter is told at once.
   if (!options.where.empty()) {
     ESPY_RETURN_IF_ERROR(ParseFilter(impl_->store.get(), options.where).status());
@@ -77,22 +81,43 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   }
   SearchResult result;
   const std::int64_t start = impl_->env->MonotonicNs();
-  ESPY_ASSIGN_OR_RETURN(auto state, impl_->SearchState());
+  search::WordState words;
+  if (in_words) {
+    ESPY_ASSIGN_OR_RETURN(words, search::ReadWordState(impl_.get(), !options.where.empty()));
+  } else {
+    ESPY_ASSIGN_OR_RETURN(words.state, impl_->SearchState());
+  }
+  auto state = words.state;
   if (!options.where.empty() && !state->fields) {
     ESPY_ASSIGN_OR_RETURN(state, impl_->FilterState());
   }
-  ESPY_ASSIGN_OR_RETURN(const search::Asked asked, search::EncodeQuery(impl_.get(), query, *state));
+  search::Asked asked;
+  if (in_vectors) {
+    ESPY_ASSIGN_OR_RETURN(asked, search::EncodeQuery(impl_.get(), query, *state));
+  }
   result.timings.encode_ms = MillisecondsSince(start);
 
   const std::int64_t search_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const search::Allowed allowed,
                         search::AllowedItems(impl_.get(), options.where, *state));
-  ESPY_ASSIGN_OR_RETURN(const std::optional<float> cut,
-                        search::CutScore(impl_.get(), asked, options, *state));
-  result.cut = cut.has_value();
-  result.cut_score = cut.value_or(0);
-  ESPY_ASSIGN_OR_RETURN(search::Candidates page,
-                        search::FindPage(impl_.get(), asked, allowed, options, cut, after, *state));
+  search::Candidates page;
+  if (in_words) {
+    std::optional<float> cut;
+    if (in_vectors) {
+      ESPY_ASSIGN_OR_RETURN(cut, search::CutScore(impl_.get(), asked, options, *state));
+      result.cut = cut.has_value();
+      result.cut_score = cut.value_or(0);
+    }
+    ESPY_ASSIGN_OR_RETURN(page, search::FindByWords(impl_.get(), query, asked, allowed, options,
+                                                    cut, words, &result.timings.text_ms));
+  } else {
+    ESPY_ASSIGN_OR_RETURN(const std::optional<float> cut,
+                          search::CutScore(impl_.get(), asked, options, *state));
+    result.cut = cut.has_value();
+    result.cut_score = cut.value_or(0);
+    ESPY_ASSIGN_OR_RETURN(
+        page, search::FindPage(impl_.get(), asked, allowed, options, cut, after, *state));
+  }
   result.searched = page.searched;
   result.plan = std::move(page.plan);
   result.timings.search_ms = MillisecondsSince(search_start);
@@ -103,7 +128,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t before = after ? after->rank : options.offset;
   for (Hit& hit : result.hits) {
     hit.rank += before;
-    if (options.diversity > 0) continue;
+    if (options.diversity > 0 || in_words) continue;
     hit.cursor = search::FormatCursor({question, hit.score, hit.id, hit.rank});
   }
   result.query_id = FormatItemId((impl_->env->RandomSeed() | 1) >> 1);

@@ -47,6 +47,14 @@ struct SpaceInfo {    // one model's vector space inside a library
   double recall_at_10 = -1;      // of the index against exact search; -1: not measured
 };
 
+struct TextInfo {        // the full-text index
+  std::string language;  // of its stems
+  std::uint64_t items = 0;
+  std::uint64_t words = 0;   // different ones, stems among them
+  std::uint64_t bytes = 0;   // on disk
+  std::uint64_t behind = 0;  // changes that it does not hold yet; the next search for words waits
+};
+
 struct LibraryInfo {
   std::string path;
   std::uint32_t format_version = 0;
@@ -60,6 +68,7 @@ struct LibraryInfo {
   std::uint64_t memory_budget = 0;  // OpenOptions::memory_budget; 0: none
   std::uint64_t memory_bytes = 0;   // of the index in this process
   std::vector<SpaceInfo> spaces;
+  TextInfo text;
   std::string device;         // as DeviceDescription(), without the GPU where it is not to be used
   std::string search_device;  // the GPU that segments are searched on; "": the CPU
 };
@@ -92,6 +101,9 @@ struct CompactReport {
   std::uint64_t disk_bytes_after = 0;
   std::uint64_t tombstones_dropped = 0;
 };
+
+// "none", "arabic", ..., "english" (a new library's), ...
+ESPY_EXPORT std::vector<std::string> TextLanguages();
 
 class ESPY_EXPORT Library {
  public:
@@ -156,9 +168,13 @@ class ESPY_EXPORT Library {
   // repair.
   Result<VerifyReport> Verify(bool repair = false, const ProgressFn& progress = {},
                               std::stop_token stop = {});
-  // Makes the index again from the stored vectors; until it is done, and when stopped, the old one
-  // serves.
+  // Makes the indexes again, of vectors and of words; until each is done, and when stopped, the old
+  // one serves.
   Status Rebuild(const ProgressFn& progress = {}, std::stop_token stop = {});
+  // The language whose stems words are looked up by: one of TextLanguages(). The text index is made
+  // again; stopped, that goes on with the next opening.
+  Status SetTextLanguage(const std::string& language, const ProgressFn& progress = {},
+                         std::stop_token stop = {});
   // Seals the growing segment, drops dead rows, and gives back disk space.
   Result<CompactReport> Compact(const ProgressFn& progress = {}, std::stop_token stop = {});
   // Until no segment is being built; the last build's outcome. Cancelled when stopped: the next

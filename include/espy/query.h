@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espy/export.h"
@@ -46,6 +47,25 @@ struct Query {
 // InvalidArgument when nothing is left to search for, or a weight is not a finite number.
 ESPY_EXPORT Result<Query> ParseQuery(const std::vector<std::string>& arguments);
 
+// How what the query's vector finds and what its words find become one order.
+enum class Hybrid {
+  kOff,
+  kRrf,      // reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009, k = 60)
+  kWeights,  // weighted sum of both scores, each brought to [0, 1] over the candidates
+};
+
+constexpr std::string_view HybridName(Hybrid hybrid) {
+  switch (hybrid) {
+    case Hybrid::kOff:
+      return "off";
+    case Hybrid::kRrf:
+      return "rrf";
+    case Hybrid::kWeights:
+      return "weights";
+  }
+  return "";
+}
+
 struct SearchOptions {
   std::int64_t k = 10;         // at most this many hits; 1 to 1,000,000
   std::string where;           // a filter expression, "" for none: see docs/WHERE.md
@@ -74,11 +94,19 @@ struct SearchOptions {
   // 0: by score alone. To 1: each next hit is unlike those before it (maximal marginal relevance,
   // Carbonell and Goldstein, 1998), among the best 5 (offset + k), which is at most 1,000.
   float diversity = 0;
+  // Words to look for in captions, tags, names and a person's own texts: docs/WORDS.md has their
+  // language. With a query of no terms they are all that is asked; with terms, both are fused, by
+  // rank unless `hybrid` says otherwise. When `hybrid` asks for words and there are none here, the
+  // query's phrases are looked for.
+  std::string text;
+  Hybrid hybrid = Hybrid::kOff;
+  float text_weight = 0.5f;  // of kWeights: the words' part, 0 to 1
 };
 
-// One hit. score is the cosine in [-1, 1]; probability is the model's own calibrated chance that
-// words and picture belong together, in [0, 1], or negative when the model has no calibration for
-// this kind of query.
+// One hit. score is the cosine in [-1, 1] where only vectors were asked, the words' score where
+// only words were, and the fused one where both were; parts has each; probability is the model's
+// own calibrated chance that words and picture belong together, in [0, 1], or negative when the
+// model has no calibration for this kind of query.
 struct Hit {
   std::int64_t rank = 0;  // from 1
   ItemId id = kNoItem;
@@ -86,8 +114,11 @@ struct Hit {
   float probability = -1;
   struct Parts {
     float dense = 0;   // cosine with the query vector
-    float text = 0;    // caption text match (0 without captions)
+    float text = 0;    // the words' score (BM25); 0 where they do not match or were not asked
     float policy = 0;  // learned re-ranking (0 without a policy)
+    // Of a fused search: places, from 1, among what each found alone; 0: not among those looked at.
+    std::int64_t dense_rank = 0;
+    std::int64_t text_rank = 0;
   } parts;
   Record record;
   std::int64_t stands_for = 1;  // with group_near: itself and the near copies found behind it
@@ -97,6 +128,7 @@ struct Hit {
 struct SearchTimings {  // milliseconds of this one search
   double encode_ms = 0;
   double search_ms = 0;
+  double text_ms = 0;  // of search_ms: looking up words
   double records_ms = 0;
 };
 

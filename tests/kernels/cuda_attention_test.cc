@@ -341,8 +341,8 @@ TEST_F(CudaAttentionTest, TheOrderOfThreadsDoesNotShow) {
                         Case{{{140}, {800}, 1, 128}, AttentionKernel::kHopper}}) {
     const Problem problem(c.shape, ElementType::kFloat16, 5);
     const std::vector<std::uint16_t> forward = problem.Run(c.kernel);
-    for (const emulation::Order order :
-         {emulation::Order::kBackward, emulation::Order::kShuffled}) {
+    for (const emulation::Order order : {emulation::Order::kBackward, emulation::Order::kShuffled,
+                                         emulation::Order::kWarpByWarp}) {
       emulation::SetOrder(order);
       EXPECT_EQ(forward, problem.Run(c.kernel)) << Name(c.shape);
     }

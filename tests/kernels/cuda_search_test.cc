@@ -483,13 +483,29 @@ TEST_F(CudaSearchTest, TheOrderOfThreadsDoesNotShow) {
   }
   for (const std::int32_t k : {20, 300}) {
     const Answers expected = problem.Expected(k);
-    for (const emulation::Order order :
-         {emulation::Order::kBackward, emulation::Order::kShuffled}) {
+    for (const emulation::Order order : {emulation::Order::kBackward, emulation::Order::kShuffled,
+                                         emulation::Order::kWarpByWarp}) {
       emulation::SetOrder(order);
       EXPECT_EQ(problem.Run(SearchKernel::kRows, k), expected);
       EXPECT_EQ(problem.Run(SearchKernel::kTiles, k), expected);
     }
   }
+}
+
+// A warp that has seen that a list need not be cut adds to it again before others have looked:
+// those must not see one that must be. By turns a look finds 400 rows of the 456 that are left
+// alone, and any; what a warp adds to them lies where that warp sorts.
+TEST_F(CudaSearchTest, AWarpThatRunsAheadDoesNotChangeWhatOthersSee) {
+  const OneMultiprocessor one;
+  constexpr std::int64_t kLook = 1024, kSome = 400;
+  constexpr std::int32_t kBest = 200;
+  Problem problem(16 * kLook, 32, 1, 17);
+  for (std::int64_t row = 0; row < problem.rows; ++row) {
+    if (row / kLook % 2 == 0 && row % kLook >= kSome) problem.Forbid(row);
+  }
+  const Answers expected = problem.Expected(kBest);
+  emulation::SetOrder(emulation::Order::kWarpByWarp);
+  EXPECT_EQ(problem.Run(SearchKernel::kRows, kBest), expected);
 }
 
 // 5 GB of rows, most of them neither allowed nor there: their bytes are counted in 64 bits.

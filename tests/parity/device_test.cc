@@ -57,51 +57,45 @@ double Length(const float* row, std::int64_t n) {
 }
 
 TEST_P(DeviceParity, EmbeddingsAgreeWithTransformers) {
-  const json& golden = GoldenNamed(GetParam());
-  const Model model(golden);
-  const auto config = ConfigOf(golden, model);
-  ESPY_ASSERT_OK(config);
-  const auto weights = OpenWeights(model.directory.path());
-  ESPY_ASSERT_OK(weights);
-  const Pictures input(golden, config->vision, "pixels", 2);
-  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
-  const auto dimension = static_cast<std::size_t>(config->projection);
+  const auto opened = OpenCase(GoldenNamed(GetParam()));
+  ESPY_ASSERT_OK(opened);
+  const Case& c = **opened;
   for (const Floor& floor : kFloors) {
     const std::string name(PrecisionName(floor.precision));
     SCOPED_TRACE(name);
-    const auto device = OpenDeviceEncoder(*config, **weights, {.precision = floor.precision});
+    const auto device = OpenDeviceEncoder(c.config, *c.weights, {.precision = floor.precision});
     ESPY_ASSERT_OK(device);
     EXPECT_EQ((*device)->precision(), floor.precision);
-    if (config->vision.width % 8 == 0) {
-      std::vector<float> out(input.views.size() * dimension), again(out.size());
-      ESPY_ASSERT_OK((*device)->EncodeImages(input.views, out.data()));
-      const Agreement pictures = Compare(out, golden["images"]);
+    if (c.config.vision.width % 8 == 0) {
+      std::vector<float> out(c.input->views.size() * c.dimension), again(out.size());
+      ESPY_ASSERT_OK((*device)->EncodeImages(c.input->views, out.data()));
+      const Agreement pictures = Compare(out, c.golden["images"]);
       EXPECT_GE(pictures.cosine, floor.cosine);
       EXPECT_LT(pictures.cosine, 1);  // it was rounded, on the way that was meant
-      EXPECT_NEAR(Length(out.data(), config->projection), 1, 1e-5);
+      EXPECT_NEAR(Length(out.data(), c.config.projection), 1, 1e-5);
       RecordProperty(name + "_image_loss", std::to_string((1 - pictures.cosine) * 1e6) + "e-6");
       // The second pass of this size is recorded and replayed.
       if (floor.precision == Precision::kFloat16 && kSome.contains(GetParam())) {
-        ESPY_ASSERT_OK((*device)->EncodeImages(input.views, again.data()));
+        ESPY_ASSERT_OK((*device)->EncodeImages(c.input->views, again.data()));
         EXPECT_EQ(out, again);
       }
     } else {
       EXPECT_EQ((*device)->LoadImage().code(), StatusCode::kUnsupported);
     }
-    if (config->text.width % 8 == 0) {
-      ESPY_ASSERT_OK((*device)->LoadText(PaddingOf(golden)));
-      std::vector<float> out(ids.size() * dimension), again(out.size());
-      ESPY_ASSERT_OK((*device)->EncodeTexts(ids, out.data()));
-      const Agreement words = Compare(out, golden["text_embeddings"]);
+    if (c.config.text.width % 8 == 0) {
+      ESPY_ASSERT_OK((*device)->LoadText(PaddingOf(c.golden)));
+      std::vector<float> out(c.ids.size() * c.dimension), again(out.size());
+      ESPY_ASSERT_OK((*device)->EncodeTexts(c.ids, out.data()));
+      const Agreement words = Compare(out, c.golden["text_embeddings"]);
       EXPECT_GE(words.cosine, floor.cosine);
       EXPECT_LT(words.cosine, 1);
       RecordProperty(name + "_text_loss", std::to_string((1 - words.cosine) * 1e6) + "e-6");
       if (floor.precision == Precision::kFloat16 && kSome.contains(GetParam())) {
-        ESPY_ASSERT_OK((*device)->EncodeTexts(ids, again.data()));
+        ESPY_ASSERT_OK((*device)->EncodeTexts(c.ids, again.data()));
         EXPECT_EQ(out, again);
       }
     } else {
-      EXPECT_EQ((*device)->LoadText(PaddingOf(golden)).code(), StatusCode::kUnsupported);
+      EXPECT_EQ((*device)->LoadText(PaddingOf(c.golden)).code(), StatusCode::kUnsupported);
     }
   }
 }
@@ -112,21 +106,16 @@ class DeviceBatches : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(SomeOf, DeviceBatches, ::testing::ValuesIn(kSome),
                          [](const auto& golden) { return golden.param; });
 TEST_P(DeviceBatches, AnItemHasTheSameBitsAloneAndInAnyBatch) {
-  const json& golden = GoldenNamed(GetParam());
-  const Model model(golden);
-  const auto config = ConfigOf(golden, model);
-  ESPY_ASSERT_OK(config);
-  const auto weights = OpenWeights(model.directory.path());
-  ESPY_ASSERT_OK(weights);
-  const Pictures input(golden, config->vision, "other pixels", 3);
-  const auto device = OpenDeviceEncoder(*config, **weights, {});
+  const auto opened = OpenCase(GoldenNamed(GetParam()), "other pixels", 3);
+  ESPY_ASSERT_OK(opened);
+  const Case& c = **opened;
+  const auto device = OpenDeviceEncoder(c.config, *c.weights, {});
   ESPY_ASSERT_OK(device);
-  const auto dimension = static_cast<std::size_t>(config->projection);
-  std::vector<float> together(input.views.size() * dimension), alone(together.size());
-  ESPY_ASSERT_OK((*device)->EncodeImages(input.views, together.data()));
-  for (std::size_t i = 0; i < input.views.size(); ++i) {
-    ESPY_ASSERT_OK((*device)->EncodeImages(std::span(input.views).subspan(i, 1),
-                                           alone.data() + i * dimension));
+  std::vector<float> together(c.input->views.size() * c.dimension), alone(together.size());
+  ESPY_ASSERT_OK((*device)->EncodeImages(c.input->views, together.data()));
+  for (std::size_t i = 0; i < c.input->views.size(); ++i) {
+    ESPY_ASSERT_OK((*device)->EncodeImages(std::span(c.input->views).subspan(i, 1),
+                                           alone.data() + i * c.dimension));
   }
   EXPECT_EQ(together, alone);
 }

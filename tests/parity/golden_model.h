@@ -8,11 +8,15 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "encoders/config.h"
+#include "encoders/model_files.h"
 #include "encoders/tower.h"
 #include "tests/parity/formula.h"
 #include "tests/support/temp_dir.h"
@@ -123,6 +127,31 @@ inline Result<ModelConfig> ConfigOf(const json& golden, const Model& model) {
   vision.activation = sizes["act"] == "gelu" ? Activation::kGelu : Activation::kGeluTanh;
   config->projection = vision.width;
   return config;
+}
+
+// A case's model, opened, and what its towers are given.
+struct Case {
+  const json& golden;
+  Model model;
+  ModelConfig config;
+  std::unique_ptr<Safetensors> weights;
+  std::optional<Pictures> input;
+  std::vector<std::vector<std::int32_t>> ids;  // of its texts
+  std::size_t dimension = 0;
+};
+
+// `pictures` squares of the values called `pixels`, or one for each of the case's grids.
+inline Result<std::unique_ptr<Case>> OpenCase(const json& golden,
+                                              const std::string& pixels = "pixels",
+                                              std::int32_t pictures = 2) {
+  auto opened = std::unique_ptr<Case>(
+      new Case{.golden = golden, .model = Model(golden), .config = {}, .weights = nullptr});
+  ESPY_ASSIGN_OR_RETURN(opened->config, ConfigOf(golden, opened->model));
+  ESPY_ASSIGN_OR_RETURN(opened->weights, OpenWeights(opened->model.directory.path()));
+  opened->input.emplace(golden, opened->config.vision, pixels, pictures);
+  opened->ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
+  opened->dimension = static_cast<std::size_t>(opened->config.projection);
+  return opened;
 }
 
 struct Agreement {

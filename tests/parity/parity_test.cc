@@ -43,38 +43,33 @@ INSTANTIATE_TEST_SUITE_P(Transformers, Parity, ::testing::ValuesIn(CaseNames()),
 
 // Every matrix of every family goes into the cache, under a name of its own.
 TEST_P(Parity, TowersFromTheCacheGiveTheSameBits) {
-  const json& golden = GoldenNamed(GetParam());
-  const Model model(golden);
-  const auto config = ConfigOf(golden, model);
-  ESPY_ASSERT_OK(config);
-  const auto weights = OpenWeights(model.directory.path());
-  ESPY_ASSERT_OK(weights);
+  const auto opened = OpenCase(GoldenNamed(GetParam()));
+  ESPY_ASSERT_OK(opened);
+  const Case& c = **opened;
   ThreadPool pool(2);
   Workspace workspace;
-  const Pictures input(golden, config->vision, "pixels", 2);
-  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
-  const auto d = static_cast<std::size_t>(config->projection);
   testing::RoomyDisk disk;
   for (int p = 0; p < kernels::kPrecisions; ++p) {
     const auto precision = static_cast<kernels::Precision>(p);
     const auto encode = [&](bool cached, bool found) {
       const WeightCacheOptions cache{
           .use = cached ? WeightCache::kOn : WeightCache::kOff, .worth_keeping = 1, .env = &disk};
-      const auto source = DescribePanelSource(model.directory.path(), "space", cache.env);
+      const auto source = DescribePanelSource(c.model.directory.path(), "space", cache.env);
       TowerPanels image_panels(*source, "image", precision, cache);
       TowerPanels text_panels(*source, "text", precision, cache);
-      const auto image = LoadImageTower(*config, **weights, {&pool, precision, &image_panels});
-      const auto text =
-          LoadTextTower(*config, **weights, PaddingOf(golden), {&pool, precision, &text_panels});
+      const auto image = LoadImageTower(c.config, *c.weights, {&pool, precision, &image_panels});
+      const auto text = LoadTextTower(c.config, *c.weights, PaddingOf(c.golden),
+                                      {&pool, precision, &text_panels});
       EXPECT_TRUE(image.ok() && text.ok());
       EXPECT_EQ(image_panels.mapped(), found);
       EXPECT_EQ(text_panels.mapped(), found);
       image_panels.Save();
       text_panels.Save();
-      (*weights)->Forget();
-      std::vector<float> out((input.views.size() + ids.size()) * d);
-      image.value()->Encode(input.views, &workspace, out.data(), &pool);
-      text.value()->Encode(ids, &workspace, out.data() + input.views.size() * d, &pool);
+      c.weights->Forget();
+      std::vector<float> out((c.input->views.size() + c.ids.size()) * c.dimension);
+      image.value()->Encode(c.input->views, &workspace, out.data(), &pool);
+      text.value()->Encode(c.ids, &workspace, out.data() + c.input->views.size() * c.dimension,
+                           &pool);
       return out;
     };
     const std::vector<float> packed = encode(false, false);
@@ -84,56 +79,45 @@ TEST_P(Parity, TowersFromTheCacheGiveTheSameBits) {
 }
 
 TEST_P(Parity, EmbeddingsAgreeWithTransformers) {
-  const json& golden = GoldenNamed(GetParam());
-  const Model model(golden);
-  const auto config = ConfigOf(golden, model);
-  ESPY_ASSERT_OK(config);
-  const auto weights = OpenWeights(model.directory.path());
-  ESPY_ASSERT_OK(weights);
+  const auto opened = OpenCase(GoldenNamed(GetParam()));
+  ESPY_ASSERT_OK(opened);
+  const Case& c = **opened;
   ThreadPool pool(2);
   Workspace workspace;
 
-  const auto image = LoadImageTower(*config, **weights, &pool);
+  const auto image = LoadImageTower(c.config, *c.weights, &pool);
   ESPY_ASSERT_OK(image);
-  const Pictures input(golden, config->vision, "pixels", 2);
-  std::vector<float> out(input.views.size() * static_cast<std::size_t>(config->projection));
-  image.value()->Encode(input.views, &workspace, out.data(), &pool);
-  const Agreement pictures = Compare(out, golden["images"]);
+  std::vector<float> out(c.input->views.size() * c.dimension);
+  image.value()->Encode(c.input->views, &workspace, out.data(), &pool);
+  const Agreement pictures = Compare(out, c.golden["images"]);
   EXPECT_GE(pictures.cosine, kMinCosine);
   EXPECT_LE(pictures.difference, kMaxDifference);
   RecordProperty("image_difference", Scientific(pictures.difference));
 
-  const auto text = LoadTextTower(*config, **weights, PaddingOf(golden), &pool);
+  const auto text = LoadTextTower(c.config, *c.weights, PaddingOf(c.golden), &pool);
   ESPY_ASSERT_OK(text);
-  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
-  out.assign(ids.size() * static_cast<std::size_t>(config->projection), 0.0f);
-  text.value()->Encode(ids, &workspace, out.data(), &pool);
-  const Agreement words = Compare(out, golden["text_embeddings"]);
+  out.assign(c.ids.size() * c.dimension, 0.0f);
+  text.value()->Encode(c.ids, &workspace, out.data(), &pool);
+  const Agreement words = Compare(out, c.golden["text_embeddings"]);
   EXPECT_GE(words.cosine, kMinCosine);
   EXPECT_LE(words.difference, kMaxDifference);
   RecordProperty("text_difference", Scientific(words.difference));
 }
 
 TEST_P(Parity, FewerBitsStayClose) {
-  const json& golden = GoldenNamed(GetParam());
-  const Model model(golden);
-  const auto config = ConfigOf(golden, model);
-  ESPY_ASSERT_OK(config);
-  const auto weights = OpenWeights(model.directory.path());
-  ESPY_ASSERT_OK(weights);
+  const auto opened = OpenCase(GoldenNamed(GetParam()));
+  ESPY_ASSERT_OK(opened);
+  const Case& c = **opened;
   ThreadPool pool(2);
   Workspace workspace;
-  const Pictures input(golden, config->vision, "pixels", 2);
-  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
-  const auto dimension = static_cast<std::size_t>(config->projection);
   for (const Floor& floor : kFloors) {
     const std::string name(kernels::PrecisionName(floor.precision));
     SCOPED_TRACE(name);
-    const auto image = LoadImageTower(*config, **weights, {&pool, floor.precision});
+    const auto image = LoadImageTower(c.config, *c.weights, {&pool, floor.precision});
     ESPY_ASSERT_OK(image);
-    std::vector<float> out(input.views.size() * dimension);
-    image.value()->Encode(input.views, &workspace, out.data(), &pool);
-    const Agreement pictures = Compare(out, golden["images"]);
+    std::vector<float> out(c.input->views.size() * c.dimension);
+    image.value()->Encode(c.input->views, &workspace, out.data(), &pool);
+    const Agreement pictures = Compare(out, c.golden["images"]);
     EXPECT_GE(pictures.cosine, floor.cosine);
     // FP32 comes far closer than this; BF16 weights of a BF16 file lose nothing.
     if (floor.precision == kernels::Precision::kInt8) {
@@ -142,30 +126,27 @@ TEST_P(Parity, FewerBitsStayClose) {
     RecordProperty(name + "_image_loss", Scientific(1 - pictures.cosine));
 
     const auto text =
-        LoadTextTower(*config, **weights, PaddingOf(golden), {&pool, floor.precision});
+        LoadTextTower(c.config, *c.weights, PaddingOf(c.golden), {&pool, floor.precision});
     ESPY_ASSERT_OK(text);
-    out.assign(ids.size() * dimension, 0.0f);
-    text.value()->Encode(ids, &workspace, out.data(), &pool);
-    const Agreement words = Compare(out, golden["text_embeddings"]);
+    out.assign(c.ids.size() * c.dimension, 0.0f);
+    text.value()->Encode(c.ids, &workspace, out.data(), &pool);
+    const Agreement words = Compare(out, c.golden["text_embeddings"]);
     EXPECT_GE(words.cosine, floor.cosine);
     RecordProperty(name + "_text_loss", Scientific(1 - words.cosine));
   }
 }
 
 void ExpectSameBitsAloneAndInAnyBatch(const json& golden, kernels::Precision precision) {
-  const Model model(golden);
-  const auto config = ConfigOf(golden, model);
-  ESPY_ASSERT_OK(config);
-  const auto weights = OpenWeights(model.directory.path());
-  ESPY_ASSERT_OK(weights);
+  const auto opened = OpenCase(golden, "other pixels", 5);
+  ESPY_ASSERT_OK(opened);
+  const Case& c = **opened;
   ThreadPool two(2);
   Workspace workspace, other;
-  const std::int64_t dimension = config->projection;
+  const std::int64_t dimension = c.config.projection;
 
-  const auto image = LoadImageTower(*config, **weights, {&two, precision});
+  const auto image = LoadImageTower(c.config, *c.weights, {&two, precision});
   ESPY_ASSERT_OK(image);
-  const Pictures input(golden, config->vision, "other pixels", 5);
-  const std::span<const imaging::PictureView> pictures(input.views);
+  const std::span<const imaging::PictureView> pictures(c.input->views);
   std::vector<float> together(pictures.size() * static_cast<std::size_t>(dimension)),
       alone = together;
   image.value()->Encode(pictures, &workspace, together.data(), &two);
@@ -175,14 +156,13 @@ void ExpectSameBitsAloneAndInAnyBatch(const json& golden, kernels::Precision pre
   }
   EXPECT_EQ(together, alone);
 
-  const auto text = LoadTextTower(*config, **weights, PaddingOf(golden), {&two, precision});
+  const auto text = LoadTextTower(c.config, *c.weights, PaddingOf(c.golden), {&two, precision});
   ESPY_ASSERT_OK(text);
-  const auto ids = golden["texts"].get<std::vector<std::vector<std::int32_t>>>();
-  together.assign(ids.size() * static_cast<std::size_t>(dimension), 0.0f);
+  together.assign(c.ids.size() * static_cast<std::size_t>(dimension), 0.0f);
   alone = together;
-  text.value()->Encode(ids, &workspace, together.data(), &two);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    text.value()->Encode(std::span(ids).subspan(i, 1), &other,
+  text.value()->Encode(c.ids, &workspace, together.data(), &two);
+  for (std::size_t i = 0; i < c.ids.size(); ++i) {
+    text.value()->Encode(std::span(c.ids).subspan(i, 1), &other,
                          alone.data() + static_cast<std::int64_t>(i) * dimension, nullptr);
   }
   EXPECT_EQ(together, alone);

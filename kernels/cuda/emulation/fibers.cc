@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "base/check.h"
@@ -220,8 +221,20 @@ class Block {
     for (std::size_t i = 0; i < turn.size(); ++i) turn[i] = i;
     if (order_ == Order::kBackward) std::reverse(turn.begin(), turn.end());
     if (order_ == Order::kShuffled) std::shuffle(turn.begin(), turn.end(), random_);
+    const std::size_t together = order_ == Order::kWarpByWarp ? kLanes : turn.size();
     bool any = false;
-    for (const std::size_t thread : turn) {
+    for (std::size_t first = 0; first < turn.size(); first += together) {
+      bool moved = RunThose(std::span(turn).subspan(first, together));
+      any = any || moved;
+      while (moved && order_ == Order::kWarpByWarp) {
+        moved = RunThose(std::span(turn).subspan(first, together));
+      }
+    }
+    return any;
+  }
+  bool RunThose(std::span<const std::size_t> threads) {
+    bool any = false;
+    for (const std::size_t thread : threads) {
       if (!Ready(thread)) continue;
       any = true;
       fibers_[thread].waits = Waits::kNot;

@@ -10,7 +10,12 @@
 
 namespace espy::cuda::emulation {
 
-enum class Order { kForward, kBackward, kShuffled };
+enum class Order {
+  kForward,
+  kBackward,
+  kShuffled,
+  kWarpByWarp,  // each warp as far as it gets without the others before the next one
+};
 
 // Of the launches that follow.
 void SetOrder(Order order);

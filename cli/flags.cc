@@ -48,6 +48,11 @@ CLI::Option* AddText(CLI::App* app, const std::string& names, const std::string&
   return OneOf(option, choices);
 }
 
+void AddIndexKind(CLI::App* app, std::string* target, const std::string& description) {
+  AddText(app, "--index", "KIND", target, description,
+          {"auto", "flat", "hnsw", "hnsw-fp16", "ivf-flat", "ivf-pq", "ivf-rabitq", "disk"});
+}
+
 namespace {
 
 // One of `all` by the name that name_of gives it.

@@ -76,6 +76,9 @@ struct WordFlags {
 };
 void AddWordFlags(CLI::App* app, WordFlags* target);
 
+// --index KIND.
+void AddIndexKind(CLI::App* app, std::string* target, const std::string& description);
+
 // Arguments without a flag. A required one must be given at least once.
 enum class Need { kOptional, kRequired };
 CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string* target,

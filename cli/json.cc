@@ -184,6 +184,7 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
     entry["dimension"] = space.dimension;
     entry["dtype"] = space.dtype;
     entry["vectors"] = space.vectors;
+    entry["index"] = space.index.empty() ? Json(nullptr) : Json(space.index);
     entry["sealed_segments"] = space.sealed_segments;
     entry["growing"] = space.growing;
     entry["tombstones"] = space.tombstones;

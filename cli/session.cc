@@ -20,12 +20,14 @@ Result<std::string> FindSessionLibrary(const Session& session) {
 }
 
 Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
-                                                    const ComputeFlags& compute) {
+                                                    const ComputeFlags& compute,
+                                                    const std::string& index) {
   Result<std::string> path = FindSessionLibrary(session);
   if (!path.ok()) return path.status();
   OpenOptions options;
   options.read_only = access == Access::kRead;
   compute.Apply(&options);
+  options.index = index;
   return Library::Open(*path, options);
 }
 

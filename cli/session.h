@@ -49,7 +49,8 @@ enum class Access { kRead, kWrite };
 // folder upward.
 Result<std::string> FindSessionLibrary(const Session& session);
 Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
-                                                    const ComputeFlags& compute = {});
+                                                    const ComputeFlags& compute = {},
+                                                    const std::string& index = {});
 
 }  // namespace espy::cli
 

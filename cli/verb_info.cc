@@ -28,7 +28,8 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
   for (const SpaceInfo& space : info.spaces) {
     add("space", space.model + ", " + std::to_string(space.dimension) + " x " + space.dtype + ", " +
                      Plural(space.vectors, "vector"));
-    add("index", Plural(space.sealed_segments, "sealed segment") + ", " +
+    add("index", (space.index.empty() || space.index == "auto" ? "" : space.index + ", ") +
+                     Plural(space.sealed_segments, "sealed segment") + ", " +
                      FormatCount(space.growing) + " growing, " + FormatCount(space.tombstones) +
                      " dead");
     if (space.recall_at_10 >= 0) {

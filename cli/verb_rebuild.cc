@@ -12,8 +12,9 @@
 namespace espy::cli {
 namespace {
 
-Outcome Rebuild(Session* session, const std::string& language) {
-  Result<std::unique_ptr<Library>> library = OpenSessionLibrary(*session, Access::kWrite);
+Outcome Rebuild(Session* session, const std::string& language, const std::string& index) {
+  Result<std::unique_ptr<Library>> library =
+      OpenSessionLibrary(*session, Access::kWrite, {}, index);
   if (!library.ok()) return library.status();
   const auto start = std::chrono::steady_clock::now();
   GracefulStop graceful("espy: stopping; the old index stays in use");
@@ -47,7 +48,11 @@ void AddRebuild(CLI::App* program, Session* session) {
       verb, "--language", "LANGUAGE", language.get(),
       "make the index of words alone, and have it know the forms of words in LANGUAGE (english)",
       TextLanguages());
-  Runs(verb, session, [session, language] { return Rebuild(session, *language); });
+  auto index = std::make_shared<std::string>();
+  AddIndexKind(verb, index.get(),
+               "what the index of vectors is to be from now on; as it is without this");
+  Runs(verb, session,
+       [session, language, index] { return Rebuild(session, *language, *index); });
 }
 
 }  // namespace espy::cli

@@ -4,6 +4,8 @@
 #define ESPY_ENGINE_INDEX_STORE_H_
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,9 @@ class IndexStore final : public index::SegmentStore {
   Result<std::vector<std::uint64_t>> ListSegments() override;
   Status WriteManifest(std::string_view bytes) override;
   Result<std::string> ReadManifest() override;
+  Status WriteListChunk(std::uint64_t segment, std::uint32_t list, std::uint32_t chunk,
+                        std::string_view bytes) override;
+  std::shared_ptr<const index::RowReader> Rows() override;
 
  private:
   storage::Store* const store_;

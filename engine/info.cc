@@ -4,6 +4,7 @@
 #include "base/cpu_features.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "index/index_kind.h"
 #include "espy/model.h"
 #include "index/device_search.h"
 
@@ -69,6 +70,7 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
       }
       info.memory_bytes = stats.memory_bytes;
       space.vectors = static_cast<std::uint64_t>(state->view->live_rows());
+      space.index = index::IndexKindName(stats.kind);
       space.sealed_segments = stats.sealed_segments;
       space.growing = stats.growing_rows;
       space.tombstones = stats.dead_rows;

@@ -4,6 +4,7 @@
 #include "base/env.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "index/index_kind.h"
 
 namespace espy {
 
@@ -67,6 +68,9 @@ Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
   if (options.threads < 0) {
     return Status::InvalidArgument("threads: " + std::to_string(options.threads) +
                                    " is negative; give 0 for one a core");
+  }
+  if (!options.index.empty()) {
+    ESPY_RETURN_IF_ERROR(index::ParseIndexKind(options.index).status());
   }
   auto impl = std::make_unique<Impl>(AbsolutePath(path), options, Env::Default(), hooks);
   ESPY_RETURN_IF_ERROR(impl->OpenStore());

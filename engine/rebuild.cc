@@ -38,16 +38,21 @@ Status Library::Impl::RebuildIndex(const ProgressFn& progress, std::stop_token s
         index::VectorIndex::Empty(IndexOptionsFor(space), segment_store_.get());
     std::uint64_t added = 0;
     bool cancelled = false;
+    Status sealed;
     ESPY_RETURN_IF_ERROR(store->ScanVectors(
         space.number,
         [&](ItemId id, std::span<const std::uint16_t> half) {
           fresh->Add(seq, id, half);
-          if (progress && ++added % 1000 == 0) progress({"vectors", added, 0});
+          if (++added % 1000 == 0) {
+            if (progress) progress({"vectors", added, 0});
+            sealed = fresh->SealFull(seq, stop);
+          }
           cancelled = stop.stop_requested();
-          return !cancelled;
+          return sealed.ok() && !cancelled;
         },
         snapshot.get()));
     if (cancelled) return Status::Cancelled(path + ": stopped; the old index stays in use");
+    ESPY_RETURN_IF_ERROR(sealed);
     fresh->Publish(seq);
     if (progress) progress({"segments", 0, 0});
     ESPY_RETURN_IF_ERROR(fresh->Maintain(/*everything=*/true, stop));

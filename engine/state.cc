@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "index/index_kind.h"
 
 namespace espy {
 
@@ -36,6 +37,11 @@ index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& spac
   index_options.dimension = space.dimension;
   index_options.threads = options.threads;
   index_options.device = SearchDevice();
+  index_memory_budget_ / 2 = memory_budget_ / 2;
+  index_options.keep_kind = options.index.empty();
+  // Open has refused a name that is none.
+  const Result<index::IndexKind> kind = index::ParseIndexKind(options.index);
+  if (kind.ok()) index_options.kind = *kind;
   if (hooks.seal_rows > 0) index_options.seal_rows = hooks.seal_rows;
   if (hooks.hnsw_rows > 0) index_options.hnsw_rows = hooks.hnsw_rows;
   return index_options;

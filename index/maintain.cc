@@ -8,7 +8,9 @@
 
 #include "base/logging.h"
 #include "base/status_macros.h"
+#include "index/dot.h"
 #include "index/hnsw_graph.h"
+#include "index/row_reader.h"
 #include "index/segmented_index.h"
 
 namespace espy::index {
@@ -135,6 +137,29 @@ Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) {
   return Status::Ok();
 }
 
+Status SegmentedIndex::SealFull(std::uint64_t seq, std::stop_token stop) {
+  std::lock_guard maintaining(maintain_mutex_);
+  if (!replaces_stored_ || OptionsForBuild().kind != IndexKind::kDisk) return Status::Ok();
+  std::vector<Job> jobs;
+  {
+    std::lock_guard lock(write_mutex_);
+    std::int64_t rows = 0;
+    for (const SegmentPtr& segment : segments_) rows += segment->sealed() ? 0 : segment->rows();
+    if (rows < options_.seal_rows * std::max(options_.merge_fan_in, 1)) return Status::Ok();
+    // What was added is complete as far as it goes: nobody sees it before the filling ends.
+    published_seq_ = seq;
+    for (const SegmentPtr& segment : segments_) segment->published_rows = segment->rows();
+    Job job;
+    for (const SegmentPtr& segment : segments_) {
+      if (!segment->sealed()) job.push_back(segment);
+    }
+    jobs.push_back(std::move(job));
+  }
+  ESPY_RETURN_IF_ERROR(ChooseNextSegment());
+  for (const Job& job : jobs) ESPY_RETURN_IF_ERROR(Run(job, stop));
+  return Status::Ok();
+}
+
 Status SegmentedIndex::Run(const Job& job, std::stop_token stop) {
   if (stop.stop_requested()) return Status::Cancelled("maintaining the index: stopped");
   std::uint64_t seq = 0, applied = 0;
@@ -176,9 +201,20 @@ Status SegmentedIndex::Run(const Job& job, std::stop_token stop) {
   return Status::Ok();
 }
 
+IndexOptions SegmentedIndex::OptionsForBuild() {
+  IndexOptions options = build_options_;
+  if (options.kind != IndexKind::kAuto || options.memory_budget == 0) return options;
+  std::lock_guard lock(write_mutex_);
+  // A row, its id, and 64 bytes of codes and links at the least.
+  const auto row_bytes = static_cast<std::uint64_t>(2 * PaddedDimension(options.dimension) + 72);
+  const bool past = static_cast<std::uint64_t>(live_) * row_bytes > options.memory_budget;
+  if (past && store_->Rows() != nullptr) options.kind = IndexKind::kDisk;
+  return options;
+}
+
 Result<std::shared_ptr<Segment>> SegmentedIndex::BuildOutput(const Job& job, std::uint64_t seq,
                                                              std::vector<Origin>* origins,
-                                                             std::stop_token stop) const {
+                                                             std::stop_token stop) {
   // Rows dead at `seq` are seen by no later view. A row that dies from now on is kept, and dies in
   // the output too.
   for (const SegmentPtr& segment : job) {
@@ -192,13 +228,38 @@ Result<std::shared_ptr<Segment>> SegmentedIndex::BuildOutput(const Job& job, std
   });
   const auto rows = static_cast<std::int64_t>(origins->size());
   SegmentPtr output = Segment::Sealed(options_.dimension, rows);
+  std::vector<std::uint64_t> far;  // ids of rows that are not in memory, and where they go
+  std::vector<std::int64_t> far_rows;
   for (std::int64_t i = 0; i < rows; ++i) {
     const Origin& origin = (*origins)[i];
     output->sealed_ids()[i] = origin.segment->Id(origin.row);
+    if (origin.segment->far()) {
+      far.push_back(output->Id(i));
+      far_rows.push_back(i);
+      continue;
+    }
     const std::uint16_t* from = origin.segment->Row(origin.row);
     std::copy(from, from + output->padded(), output->sealed_row(i));
   }
-  ESPY_ASSIGN_OR_RETURN(auto row_index, BuildRowIndex(output->half_rows(), options_, stop));
+  if (!far.empty()) {
+    const std::shared_ptr<const RowReader> reader = store_->Rows();
+    if (reader == nullptr)
+      return Status::Unsupported("the index keeps its rows in a store that has none");
+    // One that is not there any more is forgotten: it dies before a view could look for it.
+    for (const std::int64_t row : far_rows) {
+      std::fill_n(output->sealed_row(row), output->padded(), std::uint16_t{0});
+    }
+    ESPY_RETURN_IF_ERROR(reader->Read(far, [&](std::size_t i, std::span<const std::uint16_t> half) {
+      std::copy(half.begin(), half.end(), output->sealed_row(far_rows[i]));
+    }));
+  }
+  ESPY_ASSIGN_OR_RETURN(auto row_index,
+                        BuildRowIndex(output->half_rows(), OptionsForBuild(), stop));
+  if (row_index != nullptr && row_index->kind() == IndexKind::kDisk) {
+    const SegmentPtr kept = Segment::Far(options_.dimension, rows);
+    std::copy_n(output->sealed_ids(), rows, kept->sealed_ids());
+    output = kept;
+  }
   output->set_row_index(std::move(row_index));
   return output;
 }
@@ -210,6 +271,7 @@ Status SegmentedIndex::WriteManifest(const std::vector<SegmentPtr>& sealed, std:
   manifest.applied_seq = applied_seq;
   manifest.next_segment = next_segment_;
   manifest.faiss_version = FaissVersion();
+  manifest.kind = build_options_.kind;
   for (const SegmentPtr& segment : sealed) {
     ManifestEntry entry;
     entry.number = segment->number;

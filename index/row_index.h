@@ -29,6 +29,16 @@ struct HalfRows {
   const std::uint16_t* row(std::int64_t i) const { return data + i * padded; }
 };
 
+class RowReader;     // row_reader.h
+class SegmentStore;  // vector_index.h
+
+// Rows that are not in memory: row i is the one of ids[i].
+struct FarRows {
+  const RowReader* reader = nullptr;
+  const std::uint64_t* ids = nullptr;
+  std::int64_t padded = 0;
+};
+
 // Which rows of a sealed segment a search may return: those alive at its sequence number whose id
 // is allowed.
 class RowFilter {
@@ -85,6 +95,19 @@ class RowIndex {
   // Any thread; `rows` are those it was built over.
   virtual bool Search(const HalfRows& rows, const RowQuery& query,
                       std::vector<FoundRow>* found) const = 0;
+
+  // The same for an index whose segment keeps no rows in memory: kind disk.
+  virtual Status SearchFar(const FarRows&, const RowQuery&, bool* trusted,
+                           std::vector<FoundRow>*) const {
+    *trusted = false;
+    return Status::Ok();
+  }
+  // Writes what such an index keeps in the store beside its segment's chunks, before these, and
+  // lets go of it; says whose it is, of one that was read.
+  virtual Status Place(SegmentStore*, std::uint64_t /*segment*/, const std::stop_token&) {
+    return Status::Ok();
+  }
+  virtual void Attach(std::uint64_t /*segment*/) {}
 
   virtual std::uint64_t MemoryBytes() const = 0;
 

@@ -35,10 +35,21 @@ std::shared_ptr<Segment> Segment::Sealed(std::int64_t dimension, std::int64_t ro
   return segment;
 }
 
+std::shared_ptr<Segment> Segment::Far(std::int64_t dimension, std::int64_t rows) {
+  ESPY_CHECK(rows > 0, "a sealed segment holds at least one row");
+  std::shared_ptr<Segment> segment(new Segment(dimension, rows, rows, true));
+  segment->far_ = true;
+  segment->Allocate(&segment->blocks_[0]);
+  segment->rows_ = segment->published_rows = rows;
+  return segment;
+}
+
 void Segment::Allocate(Block* block) const {
-  const auto halves = static_cast<std::size_t>(block_rows_ * padded_);
-  block->half = MakeAligned<std::uint16_t>(halves);
-  if (padded_ != dimension_) std::memset(block->half.get(), 0, halves * sizeof(std::uint16_t));
+  if (!far_) {
+    const auto halves = static_cast<std::size_t>(block_rows_ * padded_);
+    block->half = MakeAligned<std::uint16_t>(halves);
+    if (padded_ != dimension_) std::memset(block->half.get(), 0, halves * sizeof(std::uint16_t));
+  }
   block->ids = std::make_unique<std::uint64_t[]>(block_rows_);
 }
 
@@ -89,7 +100,8 @@ std::int64_t Segment::DeadAt(std::uint64_t seq) const {
 std::uint64_t Segment::MemoryBytes() const {
   const std::int64_t blocks = (rows_ + block_rows_ - 1) / block_rows_;
   const auto block_rows = static_cast<std::uint64_t>(block_rows_);
-  std::uint64_t bytes = static_cast<std::uint64_t>(blocks) * block_rows * (padded_ * 2 + 8);
+  std::uint64_t bytes =
+      static_cast<std::uint64_t>(blocks) * block_rows * ((far_ ? 0 : padded_ * 2) + 8);
   for (std::int64_t i = 0; i < blocks; ++i) {
     if (blocks_[i].died.load(std::memory_order_acquire) != nullptr) bytes += 8 * block_rows;
   }

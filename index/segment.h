@@ -28,6 +28,8 @@ class Segment {
   // rows.
   static std::shared_ptr<Segment> Growing(std::int64_t dimension, std::int64_t capacity);
   static std::shared_ptr<Segment> Sealed(std::int64_t dimension, std::int64_t rows);
+  // A sealed one that keeps its rows elsewhere: ids and deaths only.
+  static std::shared_ptr<Segment> Far(std::int64_t dimension, std::int64_t rows);
 
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
@@ -36,6 +38,7 @@ class Segment {
   std::int64_t padded() const { return padded_; }
   std::int64_t block_rows() const { return block_rows_; }
   bool sealed() const { return sealed_; }
+  bool far() const { return far_; }  // it has no Row()
 
   // Rows that are there for readers who were told so by a publication.
   std::uint64_t Id(std::int64_t row) const { return BlockOf(row).ids[row % block_rows_]; }
@@ -71,6 +74,8 @@ class Segment {
   std::uint16_t* sealed_row(std::int64_t row) { return blocks_[0].half.get() + row * padded_; }
   HalfRows half_rows() const { return {blocks_[0].half.get(), rows_, padded_}; }
   void set_row_index(std::unique_ptr<RowIndex> index) { row_index_ = std::move(index); }
+  RowIndex* mutable_row_index() { return row_index_.get(); }
+  std::unique_ptr<RowIndex> take_row_index() { return std::move(row_index_); }
   const RowIndex* row_index() const { return row_index_.get(); }  // null: searched exactly
   IndexKind kind() const { return row_index_ == nullptr ? IndexKind::kFlat : row_index_->kind(); }
   // Sealed: what a reader at `seq` may be shown.
@@ -106,6 +111,7 @@ class Segment {
 
   const std::int64_t dimension_, padded_, capacity_, block_rows_;
   const bool sealed_;
+  bool far_ = false;                       // constant once made
   const std::unique_ptr<Block[]> blocks_;  // a reader touches only blocks of published rows
   std::int64_t rows_ = 0;
   std::atomic<std::int64_t> dead_{0};

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/status_macros.h"
 #include "index/hnsw_index.h"
+#include "index/index_kind.h"
 
 namespace espy::index {
 namespace {
@@ -149,6 +150,7 @@ std::string EncodeManifest(const Manifest& manifest) {
   PutVarint(&out, manifest.applied_seq);
   PutVarint(&out, manifest.next_segment);
   PutString(&out, manifest.faiss_version);
+  out.push_back(static_cast<char>(manifest.kind));
   PutVarint(&out, manifest.segments.size());
   for (const ManifestEntry& entry : manifest.segments) {
     PutVarint(&out, entry.number);
@@ -181,10 +183,16 @@ Result<Manifest> ParseManifest(std::string_view bytes) {
   std::uint64_t dimension = 0, segments = 0;
   if (!GetVarint(&bytes, &dimension) || dimension < 1 || dimension > 65'536 ||
       !GetVarint(&bytes, &manifest.applied_seq) || !GetVarint(&bytes, &manifest.next_segment) ||
-      !GetString(&bytes, &manifest.faiss_version) || !GetVarint(&bytes, &segments) ||
-      segments > bytes.size()) {
+      !GetString(&bytes, &manifest.faiss_version)) {
     return damaged;
   }
+  if (version > 1) {
+    std::uint8_t kind = 0;
+    if (!GetFixed(&bytes, &kind)) return damaged;
+    // One that only a later program can build: its segments say so when they are read.
+    manifest.kind = IsIndexKind(kind) ? static_cast<IndexKind>(kind) : IndexKind::kAuto;
+  }
+  if (!GetVarint(&bytes, &segments) || segments > bytes.size()) return damaged;
   manifest.dimension = static_cast<std::int64_t>(dimension);
   for (std::uint64_t i = 0; i < segments; ++i) {
     ManifestEntry entry;
@@ -214,6 +222,9 @@ Result<Manifest> ParseManifest(std::string_view bytes) {
 }
 
 Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop) {
+  if (segment->row_index() != nullptr) {
+    ESPY_RETURN_IF_ERROR(segment->mutable_row_index()->Place(store, segment->number, stop));
+  }
   ChunkWriter writer(segment, store, std::move(stop));
   const RowIndex* index = segment->row_index();
   Header header{};
@@ -226,7 +237,7 @@ Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop)
   ESPY_RETURN_IF_ERROR(writer.Write(&header, sizeof(header)));
   ESPY_RETURN_IF_ERROR(
       writer.Write(segment->sorted_ids().data(), segment->sorted_ids().size_bytes()));
-  for (std::int64_t row = 0; row < segment->rows(); ++row) {
+  for (std::int64_t row = 0; row < (segment->far() ? 0 : segment->rows()); ++row) {
     ESPY_RETURN_IF_ERROR(writer.Write(segment->Row(row), segment->dimension() * 2));
   }
   if (index != nullptr) {
@@ -261,20 +272,25 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
     return Status::Corruption("its header differs from the manifest");
   }
   // rows is at most 2^31 and the dimension 2^16: no overflow.
-  const std::uint64_t flat_bytes = sizeof(header) + entry.rows * (8 + 2 * header.dimension);
+  const bool far = kind == IndexKind::kDisk;
+  const std::uint64_t row_bytes = 8 + (far ? 0 : std::uint64_t{2} * header.dimension);
+  const std::uint64_t flat_bytes = sizeof(header) + entry.rows * row_bytes;
   if (entry.bytes < flat_bytes || (kind == IndexKind::kFlat && entry.bytes != flat_bytes) ||
       (header.version != 1 && header.index_bytes != entry.bytes - flat_bytes) ||
       entry.bytes > entry.chunks * std::uint64_t{kChunkBytes}) {
     return Status::Corruption("its rows do not fit its length");
   }
   const auto rows = static_cast<std::int64_t>(entry.rows);
-  std::shared_ptr<Segment> segment = Segment::Sealed(dimension, rows);
+  std::shared_ptr<Segment> segment =
+      far ? Segment::Far(dimension, rows) : Segment::Sealed(dimension, rows);
   ESPY_RETURN_IF_ERROR(reader.Read(segment->sealed_ids(), entry.rows * 8));
   const auto ids = segment->sorted_ids();
   if (std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) != ids.end()) {
     return Status::Corruption("its ids are not in order");
   }
-  if (segment->padded() == dimension) {
+  if (far) {
+    // Its rows are read by their ids.
+  } else if (segment->padded() == dimension) {
     ESPY_RETURN_IF_ERROR(reader.Read(segment->sealed_row(0), entry.rows * dimension * 2));
   } else {
     for (std::int64_t row = 0; row < rows; ++row) {

@@ -35,7 +35,8 @@ struct Manifest {
   std::int64_t dimension = 0;
   std::uint64_t applied_seq = 0;
   std::uint64_t next_segment = 1;
-  std::string faiss_version;  // that built the newest graph: for people
+  IndexKind kind = IndexKind::kAuto;  // that segments are built as from now on
+  std::string faiss_version;          // that built the newest graph: for people
   std::vector<ManifestEntry> segments;
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };

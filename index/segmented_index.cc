@@ -23,11 +23,21 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::Open(const IndexOptions& optio
 std::unique_ptr<VectorIndex> VectorIndex::Empty(const IndexOptions& options, SegmentStore* store) {
   auto index = std::make_unique<SegmentedIndex>(options, store, false);
   index->replaces_stored_ = true;
+  if (options.keep_kind) {
+    // One that cannot be read has no kind to keep: this index is to replace it.
+    const Result<std::string> bytes = store->ReadManifest();
+    const Result<Manifest> stored = bytes.ok() ? ParseManifest(*bytes) : bytes.status();
+    if (stored.ok()) index->SetKind(stored->kind);
+  }
   return index;
 }
 
 SegmentedIndex::SegmentedIndex(const IndexOptions& options, SegmentStore* store, bool read_only)
-    : options_(options), store_(store), read_only_(read_only) {
+    : options_(options),
+      store_(store),
+      read_only_(read_only),
+      build_options_(options),
+      kind_(options.kind) {
   ESPY_CHECK(options.dimension > 0 && options.seal_rows > 0,
              "an index has a dimension and a size to seal at");
   growing_ = Segment::Growing(options_.dimension, options_.seal_rows);
@@ -38,8 +48,13 @@ Status SegmentedIndex::Load() {
   const Result<std::string> bytes = store_->ReadManifest();
   if (!bytes.ok()) {
     if (bytes.status().code() != StatusCode::kNotFound) return bytes.status();
-    if (!read_only_) SweepOrphans({});
-    return Status::Ok();
+    if (read_only_) return Status::Ok();
+    SweepOrphans({});
+    if (options_.keep_kind || options_.kind == IndexKind::kAuto) return Status::Ok();
+    // What was chosen for a new index is remembered before there is a segment of it.
+    std::lock_guard lock(maintain_mutex_);
+    ESPY_RETURN_IF_ERROR(ChooseNextSegment());
+    return WriteManifest({}, 0, 0);
   }
   ESPY_ASSIGN_OR_RETURN(const Manifest manifest, ParseManifest(*bytes));
   if (manifest.dimension != options_.dimension) {
@@ -65,6 +80,9 @@ Status SegmentedIndex::Load() {
       return Status(code, "segment " + std::to_string(entry.number) + " of the index: " +
                               segment.status().message() + "; run `espy rebuild`");
     }
+    if ((*segment)->row_index() != nullptr) {
+      (*segment)->mutable_row_index()->Attach(entry.number);
+    }
     for (const std::uint32_t row : entry.dead) (*segment)->Kill(row, manifest.applied_seq);
     live += LiveRows(**segment);
     segments.push_back(std::move(segment).value());
@@ -78,9 +96,12 @@ Status SegmentedIndex::Load() {
   }
   std::lock_guard lock(maintain_mutex_);
   next_segment_ = manifest.next_segment;
+  SetKind(manifest.kind);
   if (!read_only_) SweepOrphans(segments);
   return Status::Ok();
 }
+
+void SegmentedIndex::SetKind(IndexKind kind) { build_options_.kind = kind_ = kind; }
 
 std::uint64_t SegmentedIndex::applied_seq() const {
   std::lock_guard lock(write_mutex_);
@@ -163,18 +184,22 @@ void SegmentedIndex::RebuildView() {
     if (segment->published_rows > 0) parts.push_back({segment, segment->published_rows});
   }
   if (growing_->published_rows > 0) parts.push_back({growing_, growing_->published_rows});
+  far_ = std::any_of(parts.begin(), parts.end(),
+                     [](const ViewPart& part) { return part.segment->far(); });
   view_ = std::make_shared<const SegmentView>(options_.dimension, published_seq_, published_live_,
                                               std::move(parts), options_.device);
 }
 
 std::shared_ptr<const View> SegmentedIndex::TakeView() const {
   std::lock_guard lock(write_mutex_);
-  return view_;
+  if (!far_) return view_;
+  return std::make_shared<const SegmentView>(*view_, store_->Rows());
 }
 
 IndexStats SegmentedIndex::stats() const {
   std::lock_guard lock(write_mutex_);
   IndexStats stats;
+  stats.kind = kind_;
   const auto count = [&](const Segment& segment) {
     stats.memory_bytes += segment.MemoryBytes();
     if (segment.sealed()) {

@@ -4,6 +4,7 @@
 #ifndef ESPY_INDEX_SEGMENTED_INDEX_H_
 #define ESPY_INDEX_SEGMENTED_INDEX_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ class SegmentedIndex final : public VectorIndex {
   void Publish(std::uint64_t seq) override;
   std::shared_ptr<const View> TakeView() const override;
   bool NeedsMaintenance() const override;
+  Status SealFull(std::uint64_t seq, std::stop_token stop) override;
   Status Maintain(bool everything, std::stop_token stop) override;
   IndexStats stats() const override;
 
@@ -60,13 +62,16 @@ class SegmentedIndex final : public VectorIndex {
   // With maintain_mutex_ held:
   Status Run(const Job& job, std::stop_token stop);
   Result<SegmentPtr> BuildOutput(const Job& job, std::uint64_t seq, std::vector<Origin>* origins,
-                                 std::stop_token stop) const;
+                                 std::stop_token stop);
   // `seq` is a published number: of the rows dead then, no more is heard.
   Status WriteManifest(const std::vector<SegmentPtr>& sealed, std::uint64_t seq,
                        std::uint64_t applied_seq);
   void SwapIn(const Job& job, const SegmentPtr& output, const std::vector<Origin>& origins,
               std::uint64_t applied_seq);
   Status ChooseNextSegment();
+  void SetKind(IndexKind kind);
+  // build_options_, with kDisk where the memory budget asks for it.
+  IndexOptions OptionsForBuild();
   // Deleting is never an error: what stays takes space until the next opening tries again.
   void DeleteStored(const std::vector<std::uint64_t>& numbers);
   void SweepOrphans(const std::vector<SegmentPtr>& kept);
@@ -77,6 +82,8 @@ class SegmentedIndex final : public VectorIndex {
 
   std::mutex maintain_mutex_;       // held through a whole Maintain; before write_mutex_
   std::uint64_t next_segment_ = 0;  // guarded by maintain_mutex_; 0: not known yet
+  IndexOptions build_options_;      // guarded by maintain_mutex_: options_ with the index's kind
+  std::atomic<IndexKind> kind_;     // that of build_options_, for stats
   bool replaces_stored_ =
       false;  // guarded by maintain_mutex_: made by Empty, and no manifest written yet
 
@@ -92,7 +99,8 @@ class SegmentedIndex final : public VectorIndex {
   bool frozen_unpublished_ =
       false;            // guarded: the growing segment filled up since the last publication
   bool dirty_ = false;  // guarded: changes since the last publication
-  std::shared_ptr<const View> view_;  // guarded
+  std::shared_ptr<const SegmentView> view_;  // guarded
+  bool far_ = false;                         // guarded: a part of it has no rows in memory
 
   friend class VectorIndex;
 };

@@ -30,15 +30,26 @@ class DeviceSearch;  // device_search.h
 
 // How a sealed segment is searched. The numbers are stored.
 enum class IndexKind : std::uint8_t {
-  kFlat = 0,    // every row, exactly
-  kHnsw = 1,    // a graph over half-precision rows
-  kGraph = 2,   // a graph over codes, and half-precision rows for the best
-  kAuto = 255,  // by the number of rows; never stored
+  kFlat = 0,        // every row, exactly
+  kHnsw = 1,        // a graph over half-precision rows
+  kGraph = 2,       // a graph over codes, and half-precision rows for the best
+  kIvfFlat = 16,    // lists of rows, read exactly
+  kIvfPq = 17,      // lists with codes of 4 bits a part
+  kIvfRabitq = 18,  // lists with codes of one bit a dimension
+  kDisk = 19,       // lists with codes of 4 bits a part in the store, and rows by their ids
+  kAuto = 255,      // by the number of rows; never stored
 };
 
 struct IndexOptions {
   std::int64_t dimension = 0;
+  // What sealed segments are built as: of a new index. One that is there has its kind in its
+  // manifest, and keeps it.
   IndexKind kind = IndexKind::kAuto;
+  // Empty() takes the stored index's kind, when it has one, in place of `kind`.
+  bool keep_kind = false;
+  // kAuto: once the rows and what leads to them would take more bytes than this in memory, segments
+  // are built as kDisk; 0: never.
+  std::uint64_t memory_budget = 0;
   std::int64_t seal_rows = 20'000;  // the growing segment is sealed at this many rows
   std::int64_t hnsw_rows = 20'000;  // kAuto: a sealed segment of at least this many rows gets a
                                     // graph, a smaller one is searched exactly
@@ -52,6 +63,8 @@ struct IndexOptions {
   std::shared_ptr<DeviceSearch> device;
 };
 
+class RowReader;  // row_reader.h
+
 // Where segments are kept: implemented by the engine over storage. Chunks are at most 4 MiB;
 // integrity is checked before bytes come back.
 class SegmentStore {
@@ -63,6 +76,16 @@ class SegmentStore {
   virtual Result<std::vector<std::uint64_t>> ListSegments() = 0;
   virtual Status WriteManifest(std::string_view bytes) = 0;
   virtual Result<std::string> ReadManifest() = 0;  // NotFound when there is none
+
+  // For kind disk. Lists belong to a segment and are deleted with it.
+  virtual Status WriteListChunk(std::uint64_t segment, std::uint32_t list, std::uint32_t chunk,
+                                std::string_view bytes) {
+    (void)segment, (void)list, (void)chunk, (void)bytes;
+    return Status::Unsupported("the store keeps no lists");
+  }
+  // Lists, and the rows that were added, as they are now, for as long as the reader lives; null:
+  // the store keeps none, and kind disk is none for it.
+  virtual std::shared_ptr<const RowReader> Rows() { return nullptr; }
 };
 
 struct SearchParams {
@@ -100,6 +123,7 @@ class View {
 };
 
 struct IndexStats {
+  IndexKind kind = IndexKind::kAuto;  // that segments are built as from now on
   std::uint64_t sealed_segments = 0, sealed_rows = 0, dead_rows = 0, growing_rows = 0;
   std::uint64_t memory_bytes = 0;
 };
@@ -132,7 +156,13 @@ class VectorIndex {
   virtual void Remove(std::uint64_t seq, std::uint64_t id) = 0;
   virtual void Publish(std::uint64_t seq) = 0;
 
+  // With kind disk, while the store stands at the number that was published last.
   virtual std::shared_ptr<const View> TakeView() const = 0;
+
+  // For an index that is being filled (Empty), every row at the same `seq`: once a merge's worth of
+  // rows is there, builds segments of them where these keep no rows in memory, so that never all
+  // rows are. Writes no manifest; Publish and Maintain end the filling.
+  virtual Status SealFull(std::uint64_t seq, std::stop_token stop) = 0;
 
   // True when Maintain has something to do.
   virtual bool NeedsMaintenance() const = 0;

@@ -15,6 +15,7 @@ namespace {
 
 // What a row that is a jump in memory away costs beside one read in sequence. Measured; see bench/.
 constexpr double kJumpCost = 2;
+constexpr double kFarRowCost = 100;        // of a row that is read from the store
 constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
 constexpr std::int64_t kTileRows = 64, kTileQueries = 64;  // of a product of rows and queries
 constexpr std::int64_t kScreenQueries = 8;                 // fewer do not repay converting the rows
@@ -64,7 +65,7 @@ std::int64_t Effort(const SearchParams& params) {
 
 SegmentView::PartPlan SegmentView::PlanPart(const ViewPart& part,
                                             const SearchParams& params) const {
-  if (device_ != nullptr) {
+  if (device_ != nullptr && !part.segment->far()) {
     const std::int64_t allowed =
         params.allowed.has_value() ? static_cast<std::int64_t>(params.allowed->size()) : part.rows;
     if (device_->Takes(part.rows, std::min(allowed, part.rows), params.k))
@@ -89,8 +90,10 @@ SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
                         ? static_cast<double>(allowed) /
                               static_cast<double>(std::max<std::int64_t>(live_rows_, 1))
                         : 1.0);
-  const double exact_cost = few_allowed ? static_cast<double>(part.rows) * share * kJumpCost
-                                        : static_cast<double>(part.rows);
+  const double rows = static_cast<double>(part.rows);
+  const double exact_cost = segment.far() ? rows * share * kFarRowCost
+                            : few_allowed ? rows * share * kJumpCost
+                                          : rows;
   if (segment.row_index()->ExpectedCost(Effort(params), share) >= exact_cost) return exact;
   return {Way::kIndex, share, exact_cost};
 }
@@ -218,8 +221,8 @@ void SegmentView::SearchAllowedRows(const ViewPart& part, const float* query,
   });
 }
 
-bool SegmentView::SearchIndex(const ViewPart& part, const PartPlan& plan, const float* query,
-                              const SearchParams& params, TopK* top) const {
+RowQuery SegmentView::RowQueryFor(const ViewPart& part, const PartPlan& plan, const float* query,
+                                  const SearchParams& params) const {
   const Segment& segment = *part.segment;
   RowQuery row_query;
   row_query.vector = query;
@@ -228,6 +231,13 @@ bool SegmentView::SearchIndex(const ViewPart& part, const PartPlan& plan, const 
   row_query.filter = segment.FilterAt(seq_, params.allowed);
   row_query.share = plan.share;
   row_query.max_cost = plan.max_cost;
+  return row_query;
+}
+
+bool SegmentView::SearchIndex(const ViewPart& part, const PartPlan& plan, const float* query,
+                              const SearchParams& params, TopK* top) const {
+  const Segment& segment = *part.segment;
+  const RowQuery row_query = RowQueryFor(part, plan, query, params);
   thread_local std::vector<FoundRow> found;
   const bool trusted = segment.row_index()->Search(segment.half_rows(), row_query, &found);
   // Too few: either there are no more, which only reading them all tells, or the index does not
@@ -235,6 +245,48 @@ bool SegmentView::SearchIndex(const ViewPart& part, const PartPlan& plan, const 
   if (!trusted || static_cast<std::int64_t>(found.size()) < params.k) return false;
   for (const FoundRow& row : found) top->Add(row.score, segment.Id(row.row));
   return true;
+}
+
+Status SegmentView::SearchFar(const ViewPart& part, const PartPlan& plan, const float* query,
+                              const SearchParams& params, TopK* top) const {
+  const Segment& segment = *part.segment;
+  if (far_rows_ == nullptr) {
+    return Status::Unsupported("the index keeps its rows in a store that has none");
+  }
+  if (plan.way == Way::kIndex) {
+    std::vector<FoundRow> found;
+    bool trusted = false;
+    ESPY_RETURN_IF_ERROR(segment.row_index()->SearchFar(
+        {far_rows_.get(), segment.sorted_ids().data(), segment.padded()},
+        RowQueryFor(part, plan, query, params), &trusted, &found));
+    if (trusted && static_cast<std::int64_t>(found.size()) >= params.k) {
+      for (const FoundRow& row : found) top->Add(row.score, segment.Id(row.row));
+      return Status::Ok();
+    }
+  }
+  const RowFilter filter = segment.FilterAt(seq_, params.allowed);
+  std::vector<std::uint64_t> ids;
+  std::vector<std::uint16_t> padded(static_cast<std::size_t>(segment.padded()), 0);
+  for (std::int64_t row = 0; row < part.rows; ++row) {
+    if (filter(row)) ids.push_back(segment.Id(row));
+    if (ids.empty() ||
+        (row + 1 < part.rows && static_cast<std::int64_t>(ids.size()) < kSliceRows)) {
+      continue;
+    }
+    std::size_t read = 0;
+    ESPY_RETURN_IF_ERROR(
+        far_rows_->Read(ids, [&](std::size_t i, std::span<const std::uint16_t> half) {
+          std::copy(half.begin(), half.end(), padded.begin());
+          top->Add(Dot(query, padded.data(), segment.padded()), ids[i]);
+          ++read;
+        }));
+    if (read != ids.size()) {
+      return Status::Corruption(
+          "a vector of the index is not among the stored ones; run `espy rebuild`");
+    }
+    ids.clear();
+  }
+  return Status::Ok();
 }
 
 Status SegmentView::CheckQuery(std::span<const float> query, const SearchParams& params) const {
@@ -261,9 +313,10 @@ Result<std::vector<Candidate>> SegmentView::Search(std::span<const float> query,
   std::copy(query.begin(), query.end(), padded.begin());
   TopK top(params.k, live_rows_);
   if (device_ == nullptr) {
-    SearchOnCpu(parts_, padded.data(), params, &top);
+    ESPY_RETURN_IF_ERROR(SearchOnCpu(parts_, padded.data(), params, &top));
   } else {
-    SearchOnCpu(SearchDevice({.data = padded.data()}, params, &top), padded.data(), params, &top);
+    ESPY_RETURN_IF_ERROR(SearchOnCpu(SearchDevice({.data = padded.data()}, params, &top),
+                                     padded.data(), params, &top));
   }
   return top.TakeSorted();
 }
@@ -281,7 +334,7 @@ Result<std::vector<std::vector<Candidate>>> SegmentView::SearchBatch(
   const bool nothing =
       params.k == 0 || live_rows_ == 0 || (params.allowed.has_value() && params.allowed->empty());
   const auto reads_rows = [&](const ViewPart& part) {
-    return PlanPart(part, params).way == Way::kRows;
+    return PlanPart(part, params).way == Way::kRows && !part.segment->far();
   };
   if (nothing || count < 2 || !std::all_of(parts_.begin(), parts_.end(), reads_rows)) {
     for (std::size_t q = 0; q < count; ++q) {
@@ -325,7 +378,7 @@ Result<std::vector<Candidate>> SegmentView::SearchFromDevice(const float* query,
   if (!left.empty()) {
     std::vector<float> padded(static_cast<std::size_t>(PaddedDimension(dimension_)));
     ESPY_RETURN_IF_ERROR(device_->Read(query, std::ssize(padded), padded.data()));
-    SearchOnCpu(left, padded.data(), params, &top);
+    ESPY_RETURN_IF_ERROR(SearchOnCpu(left, padded.data(), params, &top));
   }
   std::vector<Candidate> found = top.TakeSorted();
   // Scores that are no numbers count as minus infinity, and come first only where all are.
@@ -335,10 +388,14 @@ Result<std::vector<Candidate>> SegmentView::SearchFromDevice(const float* query,
   return found;
 }
 
-void SegmentView::SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
-                              const SearchParams& params, TopK* top) const {
+Status SegmentView::SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
+                                const SearchParams& params, TopK* top) const {
   for (const ViewPart& part : parts) {
     const PartPlan plan = PlanOnCpu(part, params);
+    if (part.segment->far()) {
+      ESPY_RETURN_IF_ERROR(SearchFar(part, plan, query, params, top));
+      continue;
+    }
     if (plan.way == Way::kIndex && SearchIndex(part, plan, query, params, top)) continue;
     SearchParams exact = params;
     exact.exact = true;
@@ -348,6 +405,7 @@ void SegmentView::SearchOnCpu(const std::vector<ViewPart>& parts, const float* q
       SearchRows(part, query, 1, params, top);
     }
   }
+  return Status::Ok();
 }
 
 std::vector<std::uint64_t> SegmentView::LiveIds() const {

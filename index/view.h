@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "index/device_search.h"
+#include "index/row_reader.h"
 #include "index/segment.h"
 #include "index/top_k.h"
 #include "index/vector_index.h"
@@ -29,6 +30,11 @@ class SegmentView final : public View {
         live_rows_(live_rows),
         parts_(std::move(parts)),
         device_(std::move(device)) {}
+
+  // The same with a reader for the rows of its far segments.
+  SegmentView(const SegmentView& view, std::shared_ptr<const RowReader> rows) : SegmentView(view) {
+    far_rows_ = std::move(rows);
+  }
 
   std::uint64_t seq() const override { return seq_; }
   std::int64_t live_rows() const override { return live_rows_; }
@@ -57,8 +63,8 @@ class SegmentView final : public View {
   std::vector<ViewPart> SearchDevice(const DeviceQuery& query, const SearchParams& params,
                                      TopK* top) const;
   // Adds what those parts hold; `query` has the padded dimension.
-  void SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
-                   const SearchParams& params, TopK* top) const;
+  Status SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
+                     const SearchParams& params, TopK* top) const;
   // The same without the device.
   PartPlan PlanOnCpu(const ViewPart& part, const SearchParams& params) const;
   // `count` queries, each of the padded dimension; tops[i] belongs to query i.
@@ -70,6 +76,11 @@ class SegmentView final : public View {
   Status CheckQuery(std::span<const float> query, const SearchParams& params) const;
   void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
                          TopK* top) const;
+  // A part without rows in memory, in either way.
+  Status SearchFar(const ViewPart& part, const PartPlan& plan, const float* query,
+                   const SearchParams& params, TopK* top) const;
+  RowQuery RowQueryFor(const ViewPart& part, const PartPlan& plan, const float* query,
+                       const SearchParams& params) const;
   // False when the index gave up or found too few: the part is then searched exactly.
   bool SearchIndex(const ViewPart& part, const PartPlan& plan, const float* query,
                    const SearchParams& params, TopK* top) const;
@@ -79,6 +90,7 @@ class SegmentView final : public View {
   const std::int64_t live_rows_;
   const std::vector<ViewPart> parts_;
   const std::shared_ptr<DeviceSearch> device_;  // may be null
+  std::shared_ptr<const RowReader> far_rows_;   // null: no part is far
 };
 
 }  // namespace espy::index

@@ -81,6 +81,26 @@ inline bool ParseChunkKey(std::string_view key, SpaceNumber* space, std::uint64_
   return GetKey64(&key, segment) && GetKey32(&key, chunk);
 }
 
+// segments, of an index that is read while searching: 'l' with a segment, a list and a chunk.
+inline std::string ListsPrefix(SpaceNumber space, std::uint64_t segment) {
+  std::string key = SpacePrefix(space) + 'l';
+  PutKey64(&key, segment);
+  return key;
+}
+
+inline std::string ListPrefix(SpaceNumber space, std::uint64_t segment, std::uint32_t list) {
+  std::string key = ListsPrefix(space, segment);
+  PutKey32(&key, list);
+  return key;
+}
+
+inline std::string ListChunkKey(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
+                                std::uint32_t chunk) {
+  std::string key = ListPrefix(space, segment, list);
+  PutKey32(&key, chunk);
+  return key;
+}
+
 // meta
 inline constexpr std::string_view kLastSeqKey = "last_seq";
 inline constexpr std::string_view kCurrentSpaceKey = "current_space";

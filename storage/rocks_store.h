@@ -101,6 +101,14 @@ class RocksStore final : public Store {
   Result<std::string> GetManifest(SpaceNumber space) override;
   Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
                   std::string_view bytes) override;
+  Status PutListChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
+                      std::uint32_t chunk, std::string_view bytes) override;
+  Status GetList(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
+                 const std::function<Status(std::string_view)>& chunk,
+                 const Snapshot* snapshot) override;
+  Status GetVectors(SpaceNumber space, std::span<const ItemId> ids,
+                    const std::function<void(std::size_t, std::span<const std::uint16_t>)>& row,
+                    const Snapshot* snapshot) override;
   Result<std::string> GetChunk(SpaceNumber space, std::uint64_t segment,
                                std::uint32_t chunk) override;
   Status DeleteSegment(SpaceNumber space, std::uint64_t segment) override;

@@ -72,6 +72,9 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
   const std::string begin = SegmentPrefix(space, segment);
   const std::string end = PrefixEnd(begin);
   ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.DeleteRange(db_->handle(kSegments), begin, end)));
+  const std::string lists = ListsPrefix(space, segment);
+  ESPY_RETURN_IF_ERROR(
+      db_->ToStatus(batch.DeleteRange(db_->handle(kSegments), lists, PrefixEnd(lists))));
   ESPY_RETURN_IF_ERROR(
       db_->ToStatus(batch.Delete(db_->handle(kSegments), MarkKey(space, segment))));
   ESPY_RETURN_IF_ERROR(Write(&batch, false));

@@ -218,8 +218,23 @@ class Store {
                           std::string_view bytes) = 0;
   virtual Result<std::string> GetChunk(SpaceNumber space, std::uint64_t segment,
                                        std::uint32_t chunk) = 0;
+  // And its lists.
   virtual Status DeleteSegment(SpaceNumber space, std::uint64_t segment) = 0;
   virtual Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) = 0;
+
+  // Lists of a segment that are read while searching, in chunks small enough for the block cache
+  // (under 4,096 bytes); synced no later than the next manifest. GetList gives a list's chunks in
+  // their order, none when there is no such list.
+  virtual Status PutListChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
+                              std::uint32_t chunk, std::string_view bytes) = 0;
+  virtual Status GetList(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
+                         const std::function<Status(std::string_view)>& chunk,
+                         const Snapshot* snapshot = nullptr) = 0;
+  // Vectors of `ids`, which ascend; those that are not there are passed over.
+  virtual Status GetVectors(
+      SpaceNumber space, std::span<const ItemId> ids,
+      const std::function<void(std::size_t, std::span<const std::uint16_t>)>& row,
+      const Snapshot* snapshot = nullptr) = 0;
 
   // A generation of all that the store holds at one moment, into a backup folder; commits go on
   // beside it. A store that is open for reading only backs up what another process's writer has

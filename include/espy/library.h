@@ -40,6 +40,7 @@ struct SpaceInfo {    // one model's vector space inside a library
   std::string id;     // hash of model, preprocessing and tokenizer choices, hexadecimal
   std::int64_t dimension = 0;
   std::string dtype;  // of the stored vectors: "f16" or "f32"
+  std::string index;  // its kind, as OpenOptions::index names it; "" when it is not open
   std::uint64_t vectors = 0;
   std::uint64_t sealed_segments = 0;
   std::uint64_t growing = 0;     // vectors in the growing segment

@@ -23,7 +23,10 @@ struct OpenOptions {
   bool read_only = false;  // several readers may open a library beside its one writer
   std::string model;  // name or directory of the encoder; "" : the library's own, or espy-mini for
                       // a new one
-  int threads = 0;    // of encoders and index; 0: one for each core
+  // What a new library's index is, and what Library::Rebuild makes of it: auto, flat, hnsw,
+  // hnsw-fp16, ivf-flat, ivf-pq, ivf-rabitq or disk; "": the library's own, auto for a new one.
+  std::string index;
+  int threads = 0;                         // of encoders and index; 0: one for each core
   Precision precision = Precision::kAuto;  // of encoders
   // Of encoders, and of exact search of the index's segments where it pays.
   Device device = Device::kCpu;
@@ -36,7 +39,8 @@ struct OpenOptions {
   // Ingest and import stop with ResourceExhausted before the library's directory, with what its
   // index will still write, or the index in memory would grow beyond them; and go on when there is
   // room again. Whatever the quota, 256 MiB or 2 % of the disk, whichever is less, are left free on
-  // it.
+  // it. An index of kind auto is made as disk once what it holds in memory would take more than
+  // half of the budget.
   std::optional<std::uint64_t> disk_quota;
   std::optional<std::uint64_t> memory_budget;
   // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told

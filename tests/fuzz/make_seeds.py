@@ -71,6 +71,23 @@ def panel_file():
           + matrix("c", 40, 6, 2, 240))
 
 
+def inverted_file():
+    # Over the target's 40 rows of 32 dimensions: two lists, of 33 and of 7 rows.
+    p, rows = 32, 40
+    for kind, name, parts in ((0, "flat", 0), (1, "pq", 8), (2, "rabitq", 8)):
+        eye = b"".join(struct.pack("<e", float(i == j)) for i in range(p) for j in range(p))
+        data = struct.pack("<IIIf", p, 2, parts, 0.25) + bytes(2 * p) + eye
+        data += b"".join(struct.pack("<e", c) for c in [0.5] * p + [-0.5] * p)
+        if kind == 1:
+            data += b"".join(struct.pack("<f", i / 64) for i in range(p * 16))
+        data += struct.pack("<II", 33, 7) + struct.pack(f"<{rows}i", *range(rows))
+        for size in (33, 7):
+            data += bytes(i % 256 for i in range((size + 31) // 32 * parts * 16))
+            if kind == 2:
+                data += (struct.pack("<ff", 0.5, 0.125) * size).ljust((size * 8 + 63) // 64 * 64, b"\0")
+        write("inverted_file", name, bytes([kind]) + data)
+
+
 def hub():
     commit, git, sha256 = "0123456789abcdef" * 2 + "01234567", "b" * 40, "a" * 64
     siblings = [{"rfilename": "config.json", "size": 480, "blobId": git},
@@ -187,6 +204,7 @@ if __name__ == "__main__":
     safetensors()
     weight_index()
     panel_file()
+    inverted_file()
     hub()
     config()
     tokenizer()

@@ -256,6 +256,64 @@ TEST(Store, SegmentsAreListedReadCheckedAndDeletedBySpace) {
   EXPECT_EQ(*store->Verify(false), std::vector<std::string>{});
 }
 
+TEST(Store, ListsAreReadAsOfASnapshotAndGoWithTheirSegment) {
+  TempDir dir;
+  auto store = OpenOrDie(dir / "lib");
+  for (const std::uint64_t segment : {3u, 4u}) {
+    for (std::uint32_t list = 0; list < 3; ++list) {
+      for (std::uint32_t chunk = 0; chunk < list; ++chunk) {
+        ESPY_ASSERT_OK(store->PutListChunk(
+            1, segment, list, chunk,
+            std::to_string(segment) + std::to_string(list) + std::to_string(chunk)));
+      }
+    }
+  }
+  const auto read = [&](std::uint64_t segment, std::uint32_t list, const Snapshot* snapshot) {
+    std::string all;
+    const auto add = [&](std::string_view chunk) {
+      all += std::string(chunk) + " ";
+      return Status::Ok();
+    };
+    EXPECT_TRUE(store->GetList(1, segment, list, add, snapshot).ok());
+    return all;
+  };
+  EXPECT_EQ(read(3, 0, nullptr), "");
+  EXPECT_EQ(read(3, 1, nullptr), "310 ");
+  EXPECT_EQ(read(3, 2, nullptr), "320 321 ");
+  EXPECT_EQ(*store->ListSegments(1), (std::vector<std::uint64_t>{3, 4}));
+  const auto before = store->TakeSnapshot();
+  ESPY_ASSERT_OK(store->DeleteSegment(1, 3));
+  EXPECT_EQ(read(3, 2, nullptr), "");
+  EXPECT_EQ(read(3, 2, before.get()), "320 321 ");
+  EXPECT_EQ(read(4, 2, nullptr), "420 421 ");
+  EXPECT_EQ(*store->Verify(false), std::vector<std::string>{});
+}
+
+TEST(Store, VectorsAreReadByManyIdsAndThoseThatAreNotThereArePassedOver) {
+  TempDir dir;
+  auto store = OpenOrDie(dir / "lib");
+  ESPY_ASSERT_OK(store->AddSpace(SampleSpace()).status());
+  Transaction transaction;
+  for (ItemId id = 2; id <= 2'000; id += 2) {
+    transaction.PutVector(1, id, std::vector<std::uint16_t>(4, static_cast<std::uint16_t>(id)));
+  }
+  CommitOrDie(*store, std::move(transaction));
+  for (const std::size_t step : {1u, 7u, 150u}) {
+    std::vector<ItemId> ids, expected, found;
+    for (ItemId id = 1; id <= 2'100; id += step) {
+      ids.push_back(id);
+      if (id % 2 == 0 && id <= 2'000) expected.push_back(id);
+    }
+    ESPY_ASSERT_OK(
+        store->GetVectors(1, ids, [&](std::size_t i, std::span<const std::uint16_t> half) {
+          EXPECT_EQ(half.size(), 4u);
+          EXPECT_EQ(half[0], ids[i]);
+          found.push_back(ids[i]);
+        }));
+    EXPECT_EQ(found, expected) << step;
+  }
+}
+
 TEST(Store, DeletedSegmentsGiveTheirSpaceBack) {
   TempDir dir;
   auto store = OpenOrDie(dir / "lib");

@@ -20,9 +20,13 @@ Outcome Rebuild(Session* session, const std::string& language, const std::string
   GracefulStop graceful("espy: stopping; the old index stays in use");
   ProgressMeter meter(session->shows_progress());
   const auto progress = [&meter](const Progress& p) { meter.Show(p); };
-  const Status status = language.empty()
-                            ? (*library)->Rebuild(progress, graceful.token())
-                            : (*library)->SetTextLanguage(language, progress, graceful.token());
+  Status status;
+  if (!language.empty()) {
+    status = (*library)->SetTextLanguage(language, progress, graceful.token());
+  }
+  if (status.ok() && (language.empty() || !index.empty())) {
+    status = (*library)->Rebuild(progress, graceful.token());
+  }
   meter.Clear();
   if (!status.ok()) return status;
   const double seconds =

@@ -37,7 +37,7 @@ index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& spac
   index_options.dimension = space.dimension;
   index_options.threads = options.threads;
   index_options.device = SearchDevice();
-  index_memory_budget_ / 2 = memory_budget_ / 2;
+  index_options.memory_budget = memory_budget_ / 2;
   index_options.keep_kind = options.index.empty();
   // Open has refused a name that is none.
   const Result<index::IndexKind> kind = index::ParseIndexKind(options.index);

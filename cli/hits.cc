@@ -78,6 +78,8 @@ void AddHitFlags(CLI::App* verb, HitFlags* flags) {
   AddInteger(verb, "-k", &flags->k, 1, 1'000'000, "at most this many hits (10)");
   AddText(verb, "--where", "EXPR", &flags->where,
           "only items for which this holds: year >= 2020 and tag = \"beach\"");
+  AddText(verb, "--space", "NAME", &flags->space,
+          "search the vectors of this model or space, one of those that espy info lists");
   AddText(verb, "--min-score", "X|auto", &flags->min_score,
           "only hits that score at least X, or that stand out (auto)");
   AddSwitch(verb, "--all", &flags->all, "every item that passes --min-score, whatever -k says");
@@ -144,6 +146,7 @@ SearchOptions ToSearchOptions(const HitFlags& flags) {
   SearchOptions options;
   options.k = flags.k;
   options.where = flags.where;
+  options.space = flags.space;
   options.exact = flags.exact;
   if (const std::optional<float> least = MinScore(flags.min_score)) {
     options.has_min_score = true;

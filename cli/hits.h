@@ -13,6 +13,7 @@ namespace espy::cli {
 struct HitFlags {
   std::int64_t k = 10;
   std::string where;
+  std::string space;
   std::string min_score;  // a number or "auto"; "": none
   bool all = false;
   std::int64_t offset = 0;

@@ -104,6 +104,8 @@ Json RecordToJson(const Record& record) {
   out["perceptual_hash"] = HexDigits(record.perceptual_hash);
   out["tags"] = record.tags;
   out["pixels_from"] = PixelSourceName(record.pixels_from);
+  out["spaces_by_thumbnail"] = record.spaces_by_thumbnail;
+  out["spaces_without"] = record.spaces_without;
   out["caption"] = record.caption;
   out["fields"] = FieldsToJson(record);
   return out;
@@ -163,6 +165,16 @@ Json IngestReportToJson(const IngestReport& report, const std::string& library, 
   return out;
 }
 
+void SetRecall(Json* out, const SpaceInfo& space) {
+  const bool live = space.recall_searches > 0;
+  (*out)["recall_at_10"] = space.recall_at_10 < 0 ? Json(nullptr) : Json(space.recall_at_10);
+  (*out)["recall_live"] = live ? Json(space.recall_live) : Json(nullptr);
+  (*out)["recall_low"] = live ? Json(space.recall_low) : Json(nullptr);
+  (*out)["recall_high"] = live ? Json(space.recall_high) : Json(nullptr);
+  (*out)["recall_searches"] = space.recall_searches;
+  (*out)["effort"] = space.effort;
+}
+
 Json LibraryInfoToJson(const LibraryInfo& info) {
   Json out;
   SetPath(&out, "library", info.path);
@@ -179,16 +191,20 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
   Json spaces = Json::array();
   for (const SpaceInfo& space : info.spaces) {
     Json entry;
+    entry["number"] = space.number;
+    entry["state"] = space.state;
     entry["model"] = space.model;
     entry["id"] = space.id;
     entry["dimension"] = space.dimension;
     entry["dtype"] = space.dtype;
     entry["vectors"] = space.vectors;
+    entry["missing"] = space.missing;
+    entry["by_thumbnail"] = space.by_thumbnail;
     entry["index"] = space.index.empty() ? Json(nullptr) : Json(space.index);
     entry["sealed_segments"] = space.sealed_segments;
     entry["growing"] = space.growing;
     entry["tombstones"] = space.tombstones;
-    entry["recall_at_10"] = space.recall_at_10 < 0 ? Json(nullptr) : Json(space.recall_at_10);
+    SetRecall(&entry, space);
     spaces.push_back(std::move(entry));
   }
   out["spaces"] = std::move(spaces);
@@ -197,6 +213,7 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
                  {"words", info.text.words},
                  {"bytes", info.text.bytes},
                  {"behind", info.text.behind}};
+  out["recall_target"] = info.recall_target;
   out["device"] = info.device;
   out["search_device"] = info.search_device.empty() ? Json("cpu") : Json(info.search_device);
   return out;

@@ -34,6 +34,8 @@ Json RecordToJson(const Record& record);
 Json HitToJson(const Hit& hit, const std::string& query_id);
 Json IngestReportToJson(const IngestReport& report, const std::string& library, bool dry_run);
 Json LibraryInfoToJson(const LibraryInfo& info);
+// A space's measured recall and effort, under the keys that info and recall share.
+void SetRecall(Json* out, const SpaceInfo& space);
 Json FailureToJson(const Failure& failure);
 
 }  // namespace espy::cli

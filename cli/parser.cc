@@ -67,6 +67,7 @@ std::unique_ptr<CLI::App> BuildParser(Session* session) {
   AddSet(program.get(), session);
   AddForget(program.get(), session);
   AddInfo(program.get(), session);
+  AddRecall(program.get(), session);
   AddFailures(program.get(), session);
   AddVerify(program.get(), session);
   AddRebuild(program.get(), session);

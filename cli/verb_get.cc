@@ -22,6 +22,19 @@ void PrintRecord(Session* session, const Record& record) {
                   FormatBytes(record.file_bytes));
   if (record.pixels_from == PixelSource::kImported) add("seen as", "an imported vector");
   if (record.pixels_from == PixelSource::kThumbnail) add("seen as", "its embedded thumbnail");
+  const auto spaces = [](const std::vector<std::uint32_t>& numbers) {
+    std::string text;
+    for (const std::uint32_t number : numbers) {
+      text += (text.empty() ? "space " : ", ") + std::to_string(number);
+    }
+    return text;
+  };
+  if (!record.spaces_by_thumbnail.empty()) {
+    add("by thumbnail", "in " + spaces(record.spaces_by_thumbnail) + " (espy info lists them)");
+  }
+  if (!record.spaces_without.empty()) {
+    add("no vector", "in " + spaces(record.spaces_without) + " (espy failures says why)");
+  }
   if (record.taken_unix) add("taken", FormatDate(*record.taken_unix));
   add("modified", FormatDate(record.modified_unix));
   add("added", FormatDate(record.added_unix));

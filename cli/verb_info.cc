@@ -9,6 +9,19 @@
 namespace espy::cli {
 namespace {
 
+// What the space is to the library, where that needs saying.
+std::string StateOf(const LibraryInfo& info, const SpaceInfo& space) {
+  const std::string lacks =
+      space.missing == 0 ? "" : ", " + FormatCount(space.missing) + " missing";
+  if (space.state == "migrating") {
+    return ", migrating " +
+           std::to_string(info.items == 0 ? 100 : space.vectors * 100 / info.items) + " %";
+  }
+  if (space.state == "fed") return ", retired, fed" + lacks;
+  if (space.state == "retired" || info.spaces.size() > 1) return ", " + space.state + lacks;
+  return lacks;
+}
+
 void PrintInfo(Session* session, const LibraryInfo& info) {
   Table table({Table::Align::kLeft, Table::Align::kLeft});
   const auto add = [&table](const char* name, const std::string& value) {
@@ -27,11 +40,20 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
       info.failures == 0 ? "none" : FormatCount(info.failures) + " (espy failures says why)");
   for (const SpaceInfo& space : info.spaces) {
     add("space", space.model + ", " + std::to_string(space.dimension) + " x " + space.dtype + ", " +
-                     Plural(space.vectors, "vector"));
+                     Plural(space.vectors, "vector") + StateOf(info, space));
+    if (info.spaces.size() > 1) add("", "number " + std::to_string(space.number) + ", " + space.id);
+    if (space.by_thumbnail > 0) {
+      add("", FormatCount(space.by_thumbnail) + " of them of thumbnails kept here");
+    }
+    if (space.state != "current" && space.sealed_segments + space.growing == 0) continue;
     add("index", (space.index.empty() || space.index == "auto" ? "" : space.index + ", ") +
                      Plural(space.sealed_segments, "sealed segment") + ", " +
                      FormatCount(space.growing) + " growing, " + FormatCount(space.tombstones) +
                      " dead");
+    if (space.recall_searches > 0) {
+      add("recall", RecallLine(space) + "; target " + FormatFixed(info.recall_target, 3) +
+                        ", effort " + std::to_string(space.effort));
+    }
     if (space.recall_at_10 >= 0) {
       add("recall", FormatFixed(space.recall_at_10, 4) + " at 10, against exact search");
     }

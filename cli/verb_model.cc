@@ -172,6 +172,7 @@ void AddModelVerbs(CLI::App* program, Session* session) {
   espy model pull clip-b32
   espy model info clip-b32
   espy model add ~/models/my-siglip
+  espy model use clip-b32
 
 A model is a directory as its publishers ship it, in one of these layouts:
   transformers   config.json with model_type clip, siglip or siglip2 (also NaFlex), preprocessor_config.json
@@ -203,6 +204,7 @@ A directory stands everywhere for a name. Names are looked for in $ESPY_MODELS (
        [session, flags] { return ShowModel(session, DescribeModel(flags->target)); });
 
   AddModelPull(model, session);
+  AddModelUse(model, session);
 
   CLI::App* add =
       AddVerb(model, session, "add", "check a model whole and install it for this user", "");

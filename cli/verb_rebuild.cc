@@ -55,8 +55,7 @@ void AddRebuild(CLI::App* program, Session* session) {
   auto index = std::make_shared<std::string>();
   AddIndexKind(verb, index.get(),
                "what the index of vectors is to be from now on; as it is without this");
-  Runs(verb, session,
-       [session, language, index] { return Rebuild(session, *language, *index); });
+  Runs(verb, session, [session, language, index] { return Rebuild(session, *language, *index); });
 }
 
 }  // namespace espy::cli

@@ -40,6 +40,7 @@ Outcome Verify(Session* session, bool repair) {
     line["items"] = report->items;
     line["vectors"] = report->vectors;
     line["segments"] = report->segments;
+    line["other_vectors"] = report->other_vectors;
     line["problems"] = report->problems;
     line["repaired"] = report->repaired;
     session->out.Line(ToLine(line));

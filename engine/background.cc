@@ -33,11 +33,9 @@ void Library::Impl::StartBackground() {
         background_requested_ = false;
         background_running_ = true;
       }
-      std::shared_ptr<index::VectorIndex> index;
       std::shared_ptr<fields::Table> fields;
       {
         std::lock_guard lock(write_mutex_);
-        index = index_;
         fields = fields_;
       }
       if (fields && fields->NeedsMerge()) {
@@ -46,32 +44,56 @@ void Library::Impl::StartBackground() {
         fields->Publish();
         if (fields == fields_) RefreshStateLocked();
       }
-      if (!index) continue;
-      Status status;
-      while (status.ok() && index->NeedsMaintenance() && !stop.stop_requested()) {
-        status = index->Maintain(/*everything=*/false, stop);
+      Status outcome;
+      for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
+        const Status status = MaintainSpace(space.get(), stop);
+        if (!status.ok()) outcome = status;
       }
-      if (!status.ok() && status.code() != StatusCode::kCancelled) {
-        Log(LogLevel::kWarning,
-            path + ": building the index: " + status.message() + "; searches go on without it");
-      }
-      {
-        // One that was told to stop is no outcome: whoever starts the builder again has it go on.
-        std::lock_guard lock(background_mutex_);
-        const bool stopped = status.code() == StatusCode::kCancelled;
-        background_status_ = stopped ? Status::Ok() : status;
-        background_requested_ = background_requested_ || stopped;
-      }
-      std::lock_guard lock(write_mutex_);
-      if (index == index_) RefreshStateLocked();
+      // One that was told to stop is no outcome: whoever starts the builder again has it go on.
+      std::lock_guard lock(background_mutex_);
+      const bool stopped = outcome.code() == StatusCode::kCancelled;
+      background_status_ = stopped ? Status::Ok() : outcome;
+      background_requested_ = background_requested_ || stopped;
     }
   });
+}
+
+Status Library::Impl::MaintainSpace(OpenSpace* space, const std::stop_token& stop) {
+  std::shared_ptr<index::VectorIndex> index;
+  {
+    std::lock_guard lock(write_mutex_);
+    index = space->index;
+  }
+  if (!index || !index->NeedsMaintenance()) return Status::Ok();
+  Status status;
+  while (status.ok() && index->NeedsMaintenance() && !stop.stop_requested()) {
+    status = index->Maintain(/*everything=*/false, stop);
+  }
+  if (!status.ok() && status.code() != StatusCode::kCancelled) {
+    Log(LogLevel::kWarning,
+        path + ": building the index: " + status.message() + "; searches go on without it");
+  }
+  std::lock_guard lock(write_mutex_);
+  if (index == space->index) RefreshStateLocked();
+  return status;
 }
 
 void Library::Impl::StopBackground() {
   if (!background_.joinable()) return;
   background_.request_stop();
   background_.join();
+}
+
+Library::Impl::BackgroundPause::BackgroundPause(Impl* library)
+    : library_(library), lock_(library->pause_mutex_) {
+  library_->StopBackground();
+}
+
+Library::Impl::BackgroundPause::~BackgroundPause() {
+  if (!library_->options.read_only && library_->options.background_build) {
+    library_->StartBackground();
+    library_->WakeBackground();  // for what it was stopped in
+  }
 }
 
 void Library::Impl::WakeBackground() {
@@ -81,7 +103,7 @@ void Library::Impl::WakeBackground() {
 }
 
 Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::stop_token& stop) {
-  if (!background_.joinable()) return Status::Ok();
+  if (options.read_only || !options.background_build) return Status::Ok();
   const auto idle = [this] { return !background_requested_ && !background_running_; };
   std::unique_lock lock(background_mutex_);
   while (!background_idle_.wait_for(lock, stop, std::chrono::milliseconds(200), idle)) {

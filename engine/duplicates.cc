@@ -99,6 +99,7 @@ Result<std::vector<DuplicateGroup>> Library::Duplicates(const DuplicateOptions& 
 
   ReadState state;
   state.snapshot = snapshot;
+  ESPY_ASSIGN_OR_RETURN(state.space, impl_->Current());
   std::unordered_map<ItemId, std::vector<float>> vectors;  // of the items that were compared
   const auto vector_of = [&](ItemId id) -> const std::vector<float>& {
     auto [entry, fresh] = vectors.try_emplace(id);

@@ -156,7 +156,7 @@ class ImportBatch {
     ESPY_RETURN_IF_ERROR(TakePaths(record, first_path));
     change_.transaction.PutItem(record);
     change_.transaction.PutVector(space_, id, row.half);
-    change_.new_vectors.emplace_back(id, std::move(row.half));
+    change_.new_vectors.push_back({space_, id, std::move(row.half)});
     records_.emplace(id, std::move(record));
     ++report_->added;
     return Status::Ok();
@@ -184,7 +184,7 @@ class ImportBatch {
     // The newest of this batch, if it has one.
     for (const auto* pending : {&change_.vectors, &change_.new_vectors}) {
       for (auto it = pending->rbegin(); it != pending->rend(); ++it) {
-        if (it->first == id) return it->second == half;
+        if (it->item == id) return it->half == half;
       }
     }
     std::vector<std::uint16_t> stored;
@@ -195,8 +195,7 @@ class ImportBatch {
   }
 
   void PutVector(ItemId id, std::vector<std::uint16_t> half) {
-    change_.transaction.PutVector(space_, id, half);
-    change_.vectors.emplace_back(id, std::move(half));
+    change_.PutVector(space_, id, std::move(half));
   }
 
   // The item's record as this batch leaves it. The pointer holds until the batch is done.

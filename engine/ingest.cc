@@ -6,6 +6,7 @@ namespace espy {
 
 Result<IngestReport> Library::Ingest(const IngestOptions& options, const IngestProgressFn& progress,
                                      std::stop_token stop) {
+  const recall::Monitor::Activity activity(impl_->recall.get());
   ingest::Pipeline pipeline(impl_.get(), options, std::move(stop));
   ESPY_RETURN_IF_ERROR(pipeline.Run(progress));
   return pipeline.TakeReport();

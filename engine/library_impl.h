@@ -1,26 +1,28 @@
 // What an open library holds, shared by the verbs (one file each). Nothing outside engine/ sees
 // this.
 //
-// Locks, in the order in which they may be taken: fields_mutex, write_mutex, state_mutex. The last
-// two are not held while a model runs or a file is read.
+// Locks, in the order in which they may be taken: fields_mutex, write_mutex, then space_mutex or
+// state_mutex. The last three are not held while a model runs or a picture is read.
 #ifndef ESPY_ENGINE_LIBRARY_IMPL_H_
 #define ESPY_ENGINE_LIBRARY_IMPL_H_
 
 #include <condition_variable>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/env.h"
 #include "encoders/encoder.h"
 #include "engine/fields/table.h"
-#include "engine/index_store.h"
+#include "engine/open_space.h"
+#include "engine/recall/monitor.h"
 #include "engine/testing.h"
 #include "engine/text_feed.h"
 #include "espy/library.h"
@@ -29,23 +31,35 @@
 
 namespace espy {
 
-// What one search sees: records and vectors of the same sequence number. Immutable; the last holder
-// frees it.
+// What one search sees: records and one space's vectors, of the same sequence number. Immutable;
+// the last holder frees it.
 struct ReadState {
   std::shared_ptr<const storage::Snapshot> snapshot;
-  std::shared_ptr<const index::View> view;     // null until the index is first needed
+  std::shared_ptr<OpenSpace> space;            // null where records alone are read
+  std::shared_ptr<const index::View> view;     // of that space
   std::shared_ptr<const fields::View> fields;  // null until a filter is first asked
 };
 
-// A transaction with what the index must learn of it.
+// A transaction with what the indexes must learn of it.
 struct Change {
+  struct Vector {
+    storage::SpaceNumber space = 0;
+    ItemId item = kNoItem;
+    std::vector<std::uint16_t> half;
+  };
   storage::Transaction transaction;
-  std::vector<std::pair<ItemId, std::vector<std::uint16_t>>>
-      vectors;  // FP16 rows of the current space
-  std::vector<std::pair<ItemId, std::vector<std::uint16_t>>>
-      new_vectors;  // of items that had none before
+  std::vector<Vector> vectors;
+  std::vector<Vector> new_vectors;  // of items that had none before in their space
   std::vector<ItemId> forgotten;
+
+  // Into the transaction and for the index of its space.
+  void PutVector(storage::SpaceNumber space, ItemId item, std::vector<std::uint16_t> half) {
+    transaction.PutVector(space, item, half);
+    vectors.push_back({space, item, std::move(half)});
+  }
 };
+
+class Feeds;  // feeds.h
 
 class Library::Impl {
  public:
@@ -59,16 +73,42 @@ class Library::Impl {
   Status OpenStore();
   Status RequireWritable() const;
 
-  // --- space.cc: the current model
-  // The library's space; made for options.model when the library has none yet and may be written.
+  // --- space.cc: the spaces, and which one is current
+  // Made for options.model when the library has none yet and may be written.
+  Result<std::shared_ptr<OpenSpace>> Current();
+  // By number, id (the first digits suffice) or model; "" is the current one. InvalidArgument when
+  // the name means several.
+  Result<std::shared_ptr<OpenSpace>> SpaceNamed(const std::string& name);
+  Result<storage::SpaceRow> FindSpaceRow(const std::string& name);
+  std::shared_ptr<OpenSpace> Opened(const storage::SpaceRow& row);
+  std::vector<std::shared_ptr<OpenSpace>> OpenSpaces();
+  // Of the current space.
   Result<storage::SpaceRow> Space();
-  // The space's encoder, loaded at the first call. Which tower is asked for decides what is read.
   Result<const encoders::Encoder*> EncoderFor(bool image, bool text);
 
+  // --- migrate/: another model
+  // One without a number is new.
+  Result<storage::SpaceRow> SpaceForModel(const std::string& model);
+  Result<storage::SpaceRow> PreviousSpaceRow();
+  Result<std::shared_ptr<OpenSpace>> BeginMigration(storage::SpaceRow target);
+  Result<MigrationReport> Migrate(const std::function<Result<storage::SpaceRow>()>& to,
+                                  const MigrationOptions& migration_options,
+                                  const ProgressFn& progress, std::stop_token stop);
+  Status StartMigration(
+      std::function<Result<MigrationReport>(const ProgressFn&, std::stop_token)> run);
+  void StopMigration();
+  Result<MigrationReport> WaitForMigration(const ProgressFn& progress, const std::stop_token& stop);
+  // Durable, then visible: with write_mutex held.
+  Status SwitchLocked(const OpenSpace& target, storage::SpaceRole role_of_previous);
+  void CloseIndex(OpenSpace* space);  // unless it is current
+  Status Drop(const storage::SpaceRow& row);
+  std::vector<const Feeds*> running_feeds;  // guarded by write_mutex
+  std::condition_variable_any feeds_done;   // one is gone from running_feeds
+
   // --- state.cc: views and commits
-  Status OpenIndex();  // once; later calls return at once
-  // The newest state, with the index opened.
-  Result<std::shared_ptr<const ReadState>> SearchState();
+  Status OpenIndex();  // the current space's; once: later calls return at once
+  // The newest state of a space (named as for SpaceNamed), with its index opened.
+  Result<std::shared_ptr<const ReadState>> SearchState(const std::string& space = "");
   std::shared_ptr<const storage::Snapshot> RecordSnapshot();
   // Whether the item has a vector in the library's space; true when that cannot be told.
   bool HasVector(ItemId id);
@@ -93,7 +133,10 @@ class Library::Impl {
   // --- background.cc
   void StartBackground();
   void StopBackground();
+  // No builder runs while one lives; by one thread at a time. Before write_mutex.
+  class BackgroundPause;
   void WakeBackground();
+  Status MaintainSpace(OpenSpace* space, const std::stop_token& stop);
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
 
   // --- limits.cc
@@ -107,65 +150,68 @@ class Library::Impl {
   Status ForgetItems(const std::vector<Record>& records);
 
   // --- info.cc, verify.cc, rebuild.cc
-  index::IndexStats Stats();
-  Result<double>
-  MeasureRecall();  // recall@10 against exact search; -1 when there is too little to measure
-  Status VerifyIndex(VerifyReport* report, const ProgressFn& progress, std::stop_token stop);
+  index::IndexStats Stats(const OpenSpace& space);  // empty while its index is not open
+  // recall@10 against exact search; -1 when there is too little to measure
+  Result<double> MeasureRecall(const ReadState& state);
+  Status VerifySpace(const storage::SpaceRow& row, VerifyReport* report, const ProgressFn& progress,
+                     std::stop_token stop);
   Status RepairVectors(VerifyReport* report);
-  Status RebuildIndex(const ProgressFn& progress, std::stop_token stop);
-  Status CompactIndex(std::stop_token stop);
+  Status RebuildIndex(const storage::SpaceRow& row, const ProgressFn& progress,
+                      std::stop_token stop);
+  // The dead rows that were dropped.
+  Result<std::uint64_t> CompactIndex(const storage::SpaceRow& row, std::stop_token stop);
 
   const std::string path;
   const OpenOptions options;
   Env* const env;
   const testing::LibraryHooks hooks;
 
-  std::unique_ptr<storage::Store> store;  // constant after OpenStore
-  std::unique_ptr<TextFeed> words;        // likewise
+  std::unique_ptr<storage::Store> store;    // constant after OpenStore
+  std::unique_ptr<recall::Monitor> recall;  // likewise
+  std::unique_ptr<TextFeed> words;          // likewise
 
-  // --- search/terms.cc, search/records.cc, space.cc: terms as unit vectors
-  // A phrase's is remembered: people ask the same thing again with another filter.
-  Result<std::vector<float>> EncodeText(const std::string& text);
-  Result<std::vector<float>> EncodePicture(const std::string& picture_path);
+  // --- search/terms.cc: terms as unit vectors of the state's space
+  Result<std::vector<float>> EncodePicture(const std::string& picture_path, OpenSpace* space);
   Result<std::vector<float>> ItemVector(ItemId id, const ReadState& state);
   // `items` receives the item that the term names, if it names one.
   Result<std::vector<float>> TermVector(const QueryTerm& term, const ReadState& state,
                                         std::vector<ItemId>* items);
-  float Probability(float cosine);  // negative when the model has no calibration
   // Up to 1024 items drawn at random, ascending.
   std::vector<ItemId> SampleItems(const ReadState& state);
 
  private:
   friend class espy::Library;
   index::IndexOptions IndexOptionsFor(const storage::SpaceRow& space);
-  Status OpenIndexLocked();   // with write_mutex held
-  void RefreshStateLocked();  // with write_mutex held
-  // The items as they are in `snapshot` now (null: in the store); with write_mutex held.
+  Status RequireModel(const storage::SpaceRow& current) const;
+  std::shared_ptr<OpenSpace> OpenLocked(const storage::SpaceRow& row);  // with space_mutex_ held
+  // With write_mutex held:
+  Status OpenIndexLocked(OpenSpace* space);
+  void CloseIndexLocked(OpenSpace* space);  // and with the builder stopped
+  void RefreshStateLocked();
+  // The items as they are in `snapshot` now (null: in the store).
   Status UpdateFieldsLocked(fields::Table* table, std::vector<ItemId> ids,
                             const storage::Snapshot* snapshot);
-  Status ReplayLog(index::VectorIndex* index, const storage::Snapshot& snapshot);
+  Status ReplayLog(const OpenSpace& space, index::VectorIndex* index,
+                   const storage::Snapshot& snapshot);
 
   std::uint64_t disk_quota_ = 0, memory_budget_ = 0;  // constant after OpenLimits
   std::uint64_t disk_known_ = 0;           // guarded by write_mutex_: bytes at the last look
   std::uint64_t disk_since_ = UINT64_MAX;  // guarded by write_mutex_: taken in since then
 
   std::mutex write_mutex_;
-  std::unique_ptr<IndexStore> segment_store_;  // guarded by write_mutex_ until set, then constant
-  std::shared_ptr<index::VectorIndex> index_;  // replaced under both locks (Rebuild)
-  std::mutex fields_mutex_;                    // held while the table is made; before write_mutex_
-  std::shared_ptr<fields::Table> fields_;      // guarded by write_mutex_
+  std::mutex fields_mutex_;                // held while the table is made; before write_mutex_
+  std::shared_ptr<fields::Table> fields_;  // guarded by write_mutex_
   std::mutex state_mutex_;
-  std::shared_ptr<const ReadState> state_;  // guarded by state_mutex_
+  // Guarded by state_mutex_: of each space whose index is open; all of one snapshot.
+  std::map<storage::SpaceNumber, std::shared_ptr<const ReadState>> states_;
+  std::shared_ptr<const ReadState> state_;  // guarded by state_mutex_: the same without a space
 
   std::once_flag search_device_once_;
   std::shared_ptr<index::DeviceSearch> search_device_;  // constant after search_device_once_
 
   std::mutex space_mutex_;
-  std::unique_ptr<storage::SpaceRow> space_;    // guarded by space_mutex_ until set, then constant
-  std::unique_ptr<encoders::Encoder> encoder_;  // likewise
-
-  std::mutex text_mutex_;
-  std::unordered_map<std::string, std::vector<float>> text_cache_;  // guarded by text_mutex_
+  storage::SpaceNumber current_ = 0;  // guarded by space_mutex_; 0 until it is first needed
+  std::map<storage::SpaceNumber, std::shared_ptr<OpenSpace>> open_spaces_;  // likewise
 
   std::mutex sample_mutex_;
   std::vector<ItemId> sample_;  // guarded by sample_mutex_
@@ -177,7 +223,28 @@ class Library::Impl {
   bool background_requested_ = false;  // guarded by background_mutex_
   bool background_running_ = false;    // guarded by background_mutex_
   Status background_status_;           // guarded by background_mutex_: of the last run
+  std::mutex pause_mutex_;             // held by a BackgroundPause; guards background_
   std::jthread background_;
+
+  std::mutex migration_mutex_;  // held through a migration, and while a space is dropped
+  std::mutex migrating_mutex_;
+  std::condition_variable_any migrating_changed_;
+  bool migrating_ = false;       // guarded by migrating_mutex_: in the background
+  Progress migration_progress_;  // guarded by migrating_mutex_
+  std::optional<Result<MigrationReport>> migration_result_;  // guarded by migrating_mutex_
+  std::jthread migration_thread_;                            // changed with migrating_mutex_ held
+};
+
+class Library::Impl::BackgroundPause {
+ public:
+  explicit BackgroundPause(Impl* library);
+  ~BackgroundPause();
+  BackgroundPause(const BackgroundPause&) = delete;
+  BackgroundPause& operator=(const BackgroundPause&) = delete;
+
+ private:
+  Impl* const library_;
+  const std::lock_guard<std::mutex> lock_;
 };
 
 // Converts between stored half precision and FP32; FP32 rows made from halves are renormalised to

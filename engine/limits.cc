@@ -56,9 +56,10 @@ Status Library::Impl::OpenLimits() {
 Status Library::Impl::RequireRoomLocked(std::uint64_t bytes) {
   ESPY_RETURN_IF_ERROR(RequireDisk(path, bytes));
   if (disk_quota_ == 0 && memory_budget_ == 0) return Status::Ok();
-  ESPY_RETURN_IF_ERROR(OpenIndexLocked());
-  const index::IndexStats stats = index_->stats();
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, Current());
+  ESPY_RETURN_IF_ERROR(OpenIndexLocked(current.get()));
+  const index::IndexStats stats = current->index->stats();
+  const storage::SpaceRow& space = current->row;
   const auto row_bytes = 2 * static_cast<std::uint64_t>(space.dimension) + kSegmentRowBytes;
   if (memory_budget_ != 0 && stats.memory_bytes + bytes + kBlockRows * row_bytes > memory_budget_) {
     return Status::ResourceExhausted(path + ": its index takes " + Megabytes(stats.memory_bytes) +

@@ -33,8 +33,11 @@ Library::Impl::Impl(std::string library_path, OpenOptions open_options, Env* env
       hooks(std::move(test_hooks)) {}
 
 Library::Impl::~Impl() {
+  StopMigration();
+  if (migration_thread_.joinable()) migration_thread_.join();
   StopBackground();
-  words.reset();  // follows what is left, from the store
+  recall.reset();  // while there is a store to save to
+  words.reset();   // follows what is left, from the store
 }
 
 Status Library::Impl::OpenStore() {
@@ -46,6 +49,10 @@ Status Library::Impl::OpenStore() {
   words = std::make_unique<TextFeed>(path, options.read_only);
   ESPY_ASSIGN_OR_RETURN(store, storage::testing::OpenWithHooks(path, store_options, hooks.storage));
   words->Attach(store.get(), [this] { return RecordSnapshot(); });
+  const Result<double> stored = store->GetRecallTarget();
+  const double target = stored.ok() ? *stored : kDefaultRecallTarget;
+  recall =
+      std::make_unique<recall::Monitor>(options.read_only ? 0 : options.recall_share, target, env);
   return Status::Ok();
 }
 
@@ -68,6 +75,9 @@ Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
   if (options.threads < 0) {
     return Status::InvalidArgument("threads: " + std::to_string(options.threads) +
                                    " is negative; give 0 for one a core");
+  }
+  if (!(options.recall_share >= 0 && options.recall_share <= 1)) {
+    return Status::InvalidArgument("recall_share: is a part of all searches; give 0 to 1");
   }
   if (!options.index.empty()) {
     ESPY_RETURN_IF_ERROR(index::ParseIndexKind(options.index).status());

@@ -30,6 +30,18 @@ imaging::DecodeOptions OptionsFor(const imaging::PreprocessSpec& spec, std::int3
   return options;
 }
 
+imaging::DecodeOptions IngestOptionsFor(const imaging::PreprocessSpec& spec,
+                                        bool embedded_thumbnails) {
+  imaging::DecodeOptions options = OptionsFor(spec, kThumbnailTarget);
+  options.embedded_thumbnails = embedded_thumbnails;
+  return options;
+}
+
+bool DecodesAlike(const imaging::DecodeOptions& a, const imaging::DecodeOptions& b) {
+  return a.target_width == b.target_width && a.target_height == b.target_height &&
+         a.least_width == b.least_width && a.least_height == b.least_height;
+}
+
 imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
                                 const imaging::PreprocessSpec& spec) {
   return imaging::Preprocess(decoded.image, spec, {decoded.full_width, decoded.full_height});
@@ -39,9 +51,8 @@ imaging::PictureTensor TensorOf(const imaging::Decoded& decoded,
 
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
                             const imaging::PreprocessSpec& spec, bool embedded_thumbnails,
-                            bool keep_pixels) {
-  imaging::DecodeOptions options = OptionsFor(spec, kThumbnailTarget);
-  options.embedded_thumbnails = embedded_thumbnails;
+                            bool keep_pixels, std::span<const imaging::PreprocessSpec> others) {
+  const imaging::DecodeOptions options = IngestOptionsFor(spec, embedded_thumbnails);
   ESPY_ASSIGN_OR_RETURN(imaging::Decoded decoded, imaging::Decode(bytes, options));
   Picture picture;
   picture.full = {decoded.full_width, decoded.full_height};
@@ -59,8 +70,31 @@ Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
   record.taken_unix = exif.taken_unix;
   record.camera = std::move(exif.camera);
   record.place = exif.place;
+  for (const imaging::PreprocessSpec& other : others) {
+    if (DecodesAlike(options, IngestOptionsFor(other, embedded_thumbnails))) {
+      picture.others.push_back(TensorOf(decoded, other));
+      continue;
+    }
+    auto tensor = ReadIngestTensor(bytes, other, embedded_thumbnails);
+    picture.others.push_back(tensor.ok() ? std::move(*tensor) : imaging::PictureTensor{});
+  }
   if (keep_pixels) picture.pixels = std::move(decoded.image);
   return picture;
+}
+
+Result<imaging::PictureTensor> ReadIngestTensor(std::string_view bytes,
+                                                const imaging::PreprocessSpec& spec,
+                                                bool embedded_thumbnails) {
+  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded,
+                        imaging::Decode(bytes, IngestOptionsFor(spec, embedded_thumbnails)));
+  return TensorOf(decoded, spec);
+}
+
+Result<imaging::PictureTensor> ReadThumbnailTensor(std::string_view jpeg,
+                                                   const imaging::PreprocessSpec& spec,
+                                                   imaging::Size full) {
+  ESPY_ASSIGN_OR_RETURN(const imaging::Decoded decoded, imaging::Decode(jpeg, OptionsFor(spec, 1)));
+  return imaging::Preprocess(decoded.image, spec, full);
 }
 
 Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,

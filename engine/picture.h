@@ -2,8 +2,10 @@
 #ifndef ESPY_ENGINE_PICTURE_H_
 #define ESPY_ENGINE_PICTURE_H_
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "espy/record.h"
 #include "imaging/preprocess.h"
@@ -18,14 +20,28 @@ struct Picture {
   imaging::PictureTensor tensor;
   imaging::Image pixels;
   imaging::Size full;
-  std::string thumbnail;  // JPEG
+  std::string thumbnail;                       // JPEG
+  std::vector<imaging::PictureTensor> others;  // as the other models take it; empty values where
+                                               // one cannot (a raw file's preview is too small)
 };
 
-// Decodes once for everything that wants the picture. `bytes` are the file's. embedded_thumbnails:
-// as IngestOptions. keep_pixels: the pixels for the model, not the tensor.
+// Decodes once for everything that wants the picture; a model that wants it at another size than
+// the first one costs a decoding of its own, so that its vector is what it would be alone. `bytes`
+// are the file's. embedded_thumbnails: as IngestOptions. keep_pixels: the pixels for the first
+// model, not the tensor.
 Result<Picture> ReadPicture(std::string_view bytes, const ContentHash& hash,
                             const imaging::PreprocessSpec& spec, bool embedded_thumbnails = false,
-                            bool keep_pixels = false);
+                            bool keep_pixels = false,
+                            std::span<const imaging::PreprocessSpec> others = {});
+
+// The tensor that ReadPicture makes for the model, alone.
+Result<imaging::PictureTensor> ReadIngestTensor(std::string_view bytes,
+                                                const imaging::PreprocessSpec& spec,
+                                                bool embedded_thumbnails);
+// The same of a kept thumbnail; `full` are the picture's own sides.
+Result<imaging::PictureTensor> ReadThumbnailTensor(std::string_view jpeg,
+                                                   const imaging::PreprocessSpec& spec,
+                                                   imaging::Size full);
 
 // The model's tensor alone, for a query picture.
 Result<imaging::PictureTensor> ReadTensor(std::string_view bytes,

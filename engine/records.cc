@@ -70,9 +70,10 @@ Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_
 
 Result<std::string> Library::Thumbnail(ItemId id) { return impl_->store->GetThumbnail(id); }
 
-Result<std::vector<float>> Library::Vector(ItemId id) {
+Result<std::vector<float>> Library::Vector(ItemId id, const std::string& space) {
   ReadState state;
   state.snapshot = impl_->RecordSnapshot();
+  ESPY_ASSIGN_OR_RETURN(state.space, impl_->SpaceNamed(space));
   return impl_->ItemVector(id, state);
 }
 

@@ -1,4 +1,6 @@
-// The library's space: which model its vectors come from, and that model loaded.
+// Which spaces a library has, and which of them is meant.
+#include <algorithm>
+
 #include "base/status_macros.h"
 #include "encoders/model_store.h"
 #include "engine/library_impl.h"
@@ -7,46 +9,21 @@ namespace espy {
 namespace {
 
 constexpr char kDefaultModel[] = "espy-mini";
-constexpr std::size_t kTextCacheEntries = 1024;
-
-bool IsModelOf(const storage::SpaceRow& space, const std::string& directory) {
-  const auto info = encoders::DescribeEncoder(directory);
-  return info.ok() && info->space_id == space.space_id;
-}
-
-// Where the space's model lies today: by name, else where it was when the space was made. A name
-// may have come to mean a newer revision while the older one still lies where it was.
-Result<std::string> LocateModel(const storage::SpaceRow& space) {
-  auto by_name = encoders::ResolveModel(space.model);
-  if (by_name.ok() && (*by_name == space.directory || IsModelOf(space, *by_name))) return by_name;
-  auto by_directory = encoders::ResolveModel(space.directory);
-  if (by_directory.ok() && (!by_name.ok() || IsModelOf(space, *by_directory))) return by_directory;
-  return by_name;
-}
+constexpr std::size_t kLeastIdDigits = 4;  // of a space's id that may stand for the whole
 
 }  // namespace
 
-Result<storage::SpaceRow> Library::Impl::Space() {
+Result<std::shared_ptr<OpenSpace>> Library::Impl::Current() {
   std::lock_guard lock(space_mutex_);
-  if (space_) return *space_;
-  auto current = store->CurrentSpace();
+  if (current_ != 0) return open_spaces_.at(current_);
+  const auto current = store->CurrentSpace();
   if (current.ok()) {
     ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, store->Spaces());
     for (const storage::SpaceRow& row : spaces) {
       if (row.number != *current) continue;
-      if (!options.model.empty()) {
-        ESPY_ASSIGN_OR_RETURN(const std::string directory, encoders::ResolveModel(options.model));
-        ESPY_ASSIGN_OR_RETURN(const auto info, encoders::DescribeEncoder(directory));
-        if (info.space_id != row.space_id &&
-            !(info.name == row.model && IsModelOf(row, row.directory))) {
-          return Status::InvalidArgument(
-              path + ": holds vectors of model '" + row.model + "' (space " + row.space_id +
-              "), which cannot be compared with those of '" + options.model +
-              "'; leave the model out, or make a new library for it");
-        }
-      }
-      space_ = std::make_unique<storage::SpaceRow>(row);
-      return *space_;
+      if (!options.model.empty()) ESPY_RETURN_IF_ERROR(RequireModel(row));
+      current_ = row.number;
+      return OpenLocked(row);
     }
     return Status::Corruption(path + ": its current space " + std::to_string(*current) +
                               " is not among its spaces; run `espy verify`");
@@ -64,50 +41,86 @@ Result<storage::SpaceRow> Library::Impl::Space() {
   row.directory = directory;
   row.dimension = info.dimension;
   ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow added, store->AddSpace(row));
-  space_ = std::make_unique<storage::SpaceRow>(added);
-  return *space_;
+  current_ = added.number;
+  return OpenLocked(added);
+}
+
+// The model that the library was opened with is the one of its current space.
+Status Library::Impl::RequireModel(const storage::SpaceRow& current) const {
+  ESPY_ASSIGN_OR_RETURN(const std::string directory, encoders::ResolveModel(options.model));
+  ESPY_ASSIGN_OR_RETURN(const auto info, encoders::DescribeEncoder(directory));
+  if (info.space_id == current.space_id ||
+      (info.name == current.model && IsModelOf(current, current.directory))) {
+    return Status::Ok();
+  }
+  return Status::InvalidArgument(
+      path + ": holds vectors of model '" + current.model + "' (space " + current.space_id +
+      "), which cannot be compared with those of '" + options.model +
+      "'; leave the model out, make a new library for it, or change this one's: espy model use " +
+      options.model);
+}
+
+std::shared_ptr<OpenSpace> Library::Impl::OpenLocked(const storage::SpaceRow& row) {
+  std::shared_ptr<OpenSpace>& space = open_spaces_[row.number];
+  if (!space) {
+    encoders::EncoderOptions encoder_options;
+    encoder_options.threads = options.threads;
+    encoder_options.precision = options.precision;
+    encoder_options.device = options.device;
+    encoder_options.vram = EncoderVram();
+    space = std::make_shared<OpenSpace>(row, store.get(), encoder_options, env);
+  }
+  return space;
+}
+
+std::shared_ptr<OpenSpace> Library::Impl::Opened(const storage::SpaceRow& row) {
+  std::lock_guard lock(space_mutex_);
+  return OpenLocked(row);
+}
+
+std::vector<std::shared_ptr<OpenSpace>> Library::Impl::OpenSpaces() {
+  std::lock_guard lock(space_mutex_);
+  std::vector<std::shared_ptr<OpenSpace>> spaces;
+  for (const auto& [number, space] : open_spaces_) spaces.push_back(space);
+  return spaces;
+}
+
+Result<storage::SpaceRow> Library::Impl::FindSpaceRow(const std::string& name) {
+  ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> rows, store->Spaces());
+  std::vector<storage::SpaceRow> meant;
+  for (const storage::SpaceRow& row : rows) {
+    if (name == std::to_string(row.number) || name == row.space_id) return row;
+    if (name == row.model || (name.size() >= kLeastIdDigits && row.space_id.starts_with(name))) {
+      meant.push_back(row);
+    }
+  }
+  if (meant.size() == 1) return meant[0];
+  std::string names;
+  for (const storage::SpaceRow& row : meant.empty() ? rows : meant) {
+    names += (names.empty() ? "" : ", ") + row.model + " (" + row.space_id + ")";
+  }
+  if (meant.empty()) {
+    return Status::NotFound("space '" + name + "': " + path + " has none of that name; it has " +
+                            (names.empty() ? "none at all" : names));
+  }
+  return Status::InvalidArgument("space '" + name + "': means several of " + path + ": " + names +
+                                 "; give the id of one");
+}
+
+Result<std::shared_ptr<OpenSpace>> Library::Impl::SpaceNamed(const std::string& name) {
+  if (name.empty()) return Current();
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow row, FindSpaceRow(name));
+  return Opened(row);
+}
+
+Result<storage::SpaceRow> Library::Impl::Space() {
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, Current());
+  return current->row;
 }
 
 Result<const encoders::Encoder*> Library::Impl::EncoderFor(bool image, bool text) {
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
-  std::lock_guard lock(space_mutex_);
-  if (encoder_) return encoder_.get();
-  if (space.directory.empty()) {
-    return Status::Unsupported(path + ": its vectors were imported as those of '" + space.model +
-                               "', for which there is no encoder here; ask with an item (`espy "
-                               "similar`) or with a vector");
-  }
-  ESPY_ASSIGN_OR_RETURN(const std::string directory, LocateModel(space));
-  encoders::EncoderOptions encoder_options;
-  encoder_options.threads = options.threads;
-  encoder_options.precision = options.precision;
-  encoder_options.device = options.device;
-  encoder_options.vram = EncoderVram();
-  encoder_options.load_image = image;
-  encoder_options.load_text = text;
-  ESPY_ASSIGN_OR_RETURN(auto encoder, encoders::Encoder::Load(directory, encoder_options));
-  if (encoder->info().space_id != space.space_id) {
-    return Status::InvalidArgument(directory + ": is not the model '" + space.model + "' that " +
-                                   path + " was made with (space " + encoder->info().space_id +
-                                   ", the library's is " + space.space_id +
-                                   "); put the first one back, or make a new library");
-  }
-  encoder_ = std::move(encoder);
-  return encoder_.get();
-}
-
-Result<std::vector<float>> Library::Impl::EncodeText(const std::string& text) {
-  {
-    std::lock_guard lock(text_mutex_);
-    if (const auto found = text_cache_.find(text); found != text_cache_.end()) return found->second;
-  }
-  ESPY_ASSIGN_OR_RETURN(const encoders::Encoder* encoder, EncoderFor(false, true));
-  std::vector<float> vector(static_cast<std::size_t>(encoder->info().dimension));
-  ESPY_RETURN_IF_ERROR(encoder->EncodeTexts({&text, 1}, vector.data()));
-  std::lock_guard lock(text_mutex_);
-  if (text_cache_.size() >= kTextCacheEntries) text_cache_.clear();
-  text_cache_.emplace(text, vector);
-  return vector;
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, Current());
+  return current->EncoderFor(image, text);
 }
 
 }  // namespace espy

@@ -49,40 +49,45 @@ index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& spac
 
 Status Library::Impl::OpenIndex() {
   std::lock_guard lock(write_mutex_);
-  return OpenIndexLocked();
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, Current());
+  return OpenIndexLocked(current.get());
 }
 
-Status Library::Impl::OpenIndexLocked() {
-  if (index_) return Status::Ok();
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
-  segment_store_ = std::make_unique<IndexStore>(store.get(), space.number);
+Status Library::Impl::OpenIndexLocked(OpenSpace* space) {
+  if (space->index) return Status::Ok();
   // A reader beside a live writer sees the store as it was when the reader opened; its replay ends
   // there.
   const std::shared_ptr<const storage::Snapshot> snapshot = store->TakeSnapshot();
   auto opened =
-      index::VectorIndex::Open(IndexOptionsFor(space), segment_store_.get(), options.read_only);
+      index::VectorIndex::Open(IndexOptionsFor(space->row), &space->segments, options.read_only);
   if (!opened.ok()) {
     return Status(opened.status().code(),
                   path + ": " + opened.status().message() +
                       "; nothing is lost: run `espy rebuild` to make the index again");
   }
   std::shared_ptr<index::VectorIndex> index = std::move(*opened);
-  ESPY_RETURN_IF_ERROR(ReplayLog(index.get(), *snapshot));
-  index_ = std::move(index);
+  ESPY_RETURN_IF_ERROR(ReplayLog(*space, index.get(), *snapshot));
+  space->index = std::move(index);
   RefreshStateLocked();
-  if (index_->NeedsMaintenance()) WakeBackground();  // a build that an earlier run left undone
+  if (space->index->NeedsMaintenance()) WakeBackground();  // a build left undone by an earlier run
   return Status::Ok();
+}
+
+void Library::Impl::CloseIndexLocked(OpenSpace* space) {
+  space->index.reset();
+  RefreshStateLocked();
 }
 
 // Brings the index from its applied sequence number to the store's. A new index reads the vectors
 // in one sweep, which is many times faster than looking up each row of the log.
-Status Library::Impl::ReplayLog(index::VectorIndex* index, const storage::Snapshot& snapshot) {
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+Status Library::Impl::ReplayLog(const OpenSpace& space, index::VectorIndex* index,
+                                const storage::Snapshot& snapshot) {
+  const storage::SpaceNumber number = space.row.number;
   const std::uint64_t seq = store->SeqOf(snapshot);
   const std::uint64_t applied = index->applied_seq();
   if (applied == 0) {
     ESPY_RETURN_IF_ERROR(store->ScanVectors(
-        space.number,
+        number,
         [&](ItemId id, std::span<const std::uint16_t> half) {
           index->Add(seq, id, half);
           return true;
@@ -98,8 +103,8 @@ Status Library::Impl::ReplayLog(index::VectorIndex* index, const storage::Snapsh
       [&](const storage::LogEntry& entry) {
         if (entry.kind == storage::ChangeKind::kForget) {
           index->Remove(entry.seq, entry.item);
-        } else if (entry.kind == storage::ChangeKind::kPutVector && entry.space == space.number) {
-          Status read = store->GetVector(space.number, entry.item, &half, &snapshot);
+        } else if (entry.kind == storage::ChangeKind::kPutVector && entry.space == number) {
+          Status read = store->GetVector(number, entry.item, &half, &snapshot);
           if (read.code() == StatusCode::kNotFound) return true;  // forgotten later in the log
           if (!read.ok()) {
             failed = std::move(read);
@@ -116,22 +121,37 @@ Status Library::Impl::ReplayLog(index::VectorIndex* index, const storage::Snapsh
 }
 
 void Library::Impl::RefreshStateLocked() {
-  auto state = std::make_shared<ReadState>();
-  state->snapshot = store->TakeSnapshot();
-  if (index_) state->view = index_->TakeView();
-  if (fields_) state->fields = fields_->TakeView();
+  auto records = std::make_shared<ReadState>();
+  records->snapshot = store->TakeSnapshot();
+  if (fields_) records->fields = fields_->TakeView();
+  std::map<storage::SpaceNumber, std::shared_ptr<const ReadState>> states;
+  for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
+    if (!space->index) continue;
+    auto state = std::make_shared<ReadState>(*records);
+    state->space = space;
+    state->view = space->index->TakeView();
+    states.emplace(space->row.number, std::move(state));
+  }
+  std::shared_ptr<const ReadState> state = std::move(records);
   std::lock_guard lock(state_mutex_);
-  state_ = std::move(state);
+  states_.swap(states);  // the old ones are let go after the lock
+  state_.swap(state);
 }
 
-Result<std::shared_ptr<const ReadState>> Library::Impl::SearchState() {
+Result<std::shared_ptr<const ReadState>> Library::Impl::SearchState(const std::string& name) {
+  ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> space, SpaceNamed(name));
   {
     std::lock_guard lock(state_mutex_);
-    if (state_ && state_->view) return state_;
+    if (const auto found = states_.find(space->row.number); found != states_.end()) {
+      return found->second;
+    }
   }
-  ESPY_RETURN_IF_ERROR(OpenIndex());
-  std::lock_guard lock(state_mutex_);
-  return state_;
+  std::lock_guard lock(write_mutex_);
+  ESPY_RETURN_IF_ERROR(OpenIndexLocked(space.get()));
+  std::lock_guard state_lock(state_mutex_);
+  const auto found = states_.find(space->row.number);
+  if (found != states_.end()) return found->second;
+  return Status::NotFound(NameOf(space->row) + ": was dropped from " + path + " just now");
 }
 
 std::shared_ptr<const storage::Snapshot> Library::Impl::RecordSnapshot() {
@@ -151,9 +171,12 @@ Status Library::Impl::CommitLocked(Change change) {
   ESPY_RETURN_IF_ERROR(RequireWritable());
   const bool touches_index =
       !change.vectors.empty() || !change.new_vectors.empty() || !change.forgotten.empty();
-  // The index must stand at the sequence number before this change, so that applying the change
-  // brings it to the one after.
-  if (touches_index) ESPY_RETURN_IF_ERROR(OpenIndexLocked());
+  // The current space's index takes part from the first change on, so that it is sealed and merged
+  // as it grows. Others that are not open read the log when they are opened.
+  if (touches_index) {
+    ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, Current());
+    ESPY_RETURN_IF_ERROR(OpenIndexLocked(current.get()));
+  }
   std::vector<ItemId> touched;
   if (fields_) {
     for (const storage::LogEntry& entry : change.transaction.log()) touched.push_back(entry.item);
@@ -167,17 +190,22 @@ Status Library::Impl::CommitLocked(Change change) {
       fields_.reset();
     }
   }
-  if (index_) {
-    for (const ItemId id : change.forgotten) index_->Remove(seq, id);
-    for (const auto& [id, half] : change.new_vectors) index_->AddNew(seq, id, half);
-    for (const auto& [id, half] : change.vectors) index_->Add(seq, id, half);
-    index_->Publish(seq);
+  bool needs_maintenance = fields_ && fields_->NeedsMerge();
+  for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
+    if (!space->index) continue;
+    for (const ItemId id : change.forgotten) space->index->Remove(seq, id);
+    for (const Change::Vector& vector : change.new_vectors) {
+      if (vector.space == space->row.number) space->index->AddNew(seq, vector.item, vector.half);
+    }
+    for (const Change::Vector& vector : change.vectors) {
+      if (vector.space == space->row.number) space->index->Add(seq, vector.item, vector.half);
+    }
+    space->index->Publish(seq);
+    needs_maintenance = needs_maintenance || (touches_index && space->index->NeedsMaintenance());
   }
   RefreshStateLocked();
   if (options.background_build) words->Wake();
-  if ((touches_index && index_->NeedsMaintenance()) || (fields_ && fields_->NeedsMerge())) {
-    WakeBackground();
-  }
+  if (needs_maintenance) WakeBackground();
   return Status::Ok();
 }
 

@@ -6,6 +6,7 @@
 #include "base/half.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/migrate/wanted.h"
 
 namespace espy {
 namespace {
@@ -60,6 +61,7 @@ Status Library::Impl::RepairVectors(VerifyReport* report) {
   std::uint64_t lacking = 0;
   ESPY_RETURN_IF_ERROR(store->ScanItems([&](const Record& record) {
     if (std::binary_search(good.begin(), good.end(), record.id)) return true;
+    if (migrate::Noted(record.spaces_without, space.number)) return true;
     ++lacking;
     for (const std::string& place : record.paths) transaction.PutPath(place, {.item = record.id});
     return true;
@@ -72,17 +74,20 @@ Status Library::Impl::RepairVectors(VerifyReport* report) {
   return store->Commit(std::move(transaction)).status();
 }
 
-// Every live item with a vector is in the index exactly once, and the index holds nothing else.
-Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progress,
-                                  std::stop_token stop) {
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
-  auto opened = SearchState();
+// In each space, every live item with a vector is in the index exactly once, and the index holds
+// nothing else. In the current one every live item has a vector, but for those that say so.
+Status Library::Impl::VerifySpace(const storage::SpaceRow& space, VerifyReport* report,
+                                  const ProgressFn& progress, std::stop_token stop) {
+  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow current, Space());
+  const bool is_current = space.number == current.number;
+  const std::string where = is_current ? "" : "space " + space.space_id + ": ";
+  auto opened = SearchState(std::to_string(space.number));
   if (!opened.ok()) {
-    report->problems.push_back("index: " + opened.status().message());
+    report->problems.push_back(where + "index: " + opened.status().message());
     return Status::Ok();
   }
   const std::shared_ptr<const ReadState> state = *opened;
-  report->segments = Stats().sealed_segments;
+  report->segments += Stats(*state->space).sealed_segments;
   const storage::Snapshot* snapshot = state->snapshot.get();
   std::vector<std::uint64_t> stored;
   std::vector<float> vector;
@@ -92,7 +97,7 @@ Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progre
       [&](ItemId id, std::span<const std::uint16_t> half) {
         stored.push_back(id);
         if (static_cast<std::int64_t>(half.size()) != space.dimension || !IsUnit(half, &vector)) {
-          report->problems.push_back("vector of item " + FormatItemId(id) +
+          report->problems.push_back(where + "vector of item " + FormatItemId(id) +
                                      " is not a unit vector of " + std::to_string(space.dimension) +
                                      " values");
         }
@@ -102,11 +107,14 @@ Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progre
       },
       snapshot));
   if (cancelled) return Status::Cancelled("verify: stopped");
-  report->vectors = stored.size();
-  std::vector<std::uint64_t> items;
+  (is_current ? report->vectors : report->other_vectors) += stored.size();
+  std::vector<std::uint64_t> items, due;  // due: those that must have a vector here
   ESPY_RETURN_IF_ERROR(store->ScanItems(
       [&](const Record& record) {
         items.push_back(record.id);
+        if (is_current && !migrate::Noted(record.spaces_without, space.number)) {
+          due.push_back(record.id);
+        }
         return true;
       },
       snapshot));
@@ -115,15 +123,16 @@ Status Library::Impl::VerifyIndex(VerifyReport* report, const ProgressFn& progre
     std::vector<std::uint64_t> extra;
     std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(extra));
     if (extra.empty()) return;
-    report->problems.push_back(std::to_string(extra.size()) + " " + what + ": " + NameIds(extra));
+    report->problems.push_back(where + std::to_string(extra.size()) + " " + what + ": " +
+                               NameIds(extra));
   };
   const std::vector<std::uint64_t> indexed = state->view->LiveIds();
-  differ(items, stored, "items without a vector (the next ingest of their folder makes it)");
+  differ(due, stored, "items without a vector (the next ingest of their folder makes it)");
   differ(stored, items, "vectors without an item");
   differ(stored, indexed, "vectors missing from the index");
   differ(indexed, stored, "index rows without a vector");
   if (std::adjacent_find(indexed.begin(), indexed.end()) != indexed.end()) {
-    report->problems.push_back("an item stands twice in the index");
+    report->problems.push_back(where + "an item stands twice in the index");
   }
   return Status::Ok();
 }
@@ -141,8 +150,15 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
   report.items = counts->items;
   ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
   if (spaces.empty()) return report;
+  const auto verify_spaces = [&]() -> Status {
+    report.vectors = report.other_vectors = report.segments = 0;
+    for (const storage::SpaceRow& row : spaces) {
+      ESPY_RETURN_IF_ERROR(impl_->VerifySpace(row, &report, progress, stop));
+    }
+    return Status::Ok();
+  };
   const std::size_t before = report.problems.size();
-  ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
+  ESPY_RETURN_IF_ERROR(verify_spaces());
   const std::size_t index_problems = report.problems.size() - before;
   const auto check_words = [&]() -> Status {
     if (progress) progress({"texts", 0, 0});
@@ -162,12 +178,14 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
   const bool rows_changed =
       std::any_of(report.repaired.begin(), report.repaired.end(), TouchesIndex);
   if (index_problems > 0 || rows_changed) {
-    ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(progress, stop));
+    for (const storage::SpaceRow& row : spaces) {
+      ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(row, progress, stop));
+    }
     report.repaired.emplace_back("the index was made again from the stored vectors");
   }
   // What repairing could not mend is what a second look still finds.
   ESPY_ASSIGN_OR_RETURN(report.problems, impl_->store->Verify(false));
-  ESPY_RETURN_IF_ERROR(impl_->VerifyIndex(&report, progress, stop));
+  ESPY_RETURN_IF_ERROR(verify_spaces());
   ESPY_RETURN_IF_ERROR(check_words());
   return report;
 }

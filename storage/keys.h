@@ -106,6 +106,10 @@ inline constexpr std::string_view kLastSeqKey = "last_seq";
 inline constexpr std::string_view kCurrentSpaceKey = "current_space";
 inline constexpr std::string_view kSettingPrefix = "setting/";
 inline constexpr std::string_view kTextLanguageKey = "text_language";
+inline constexpr std::string_view kPreviousSpaceKey = "previous_space";
+inline constexpr std::string_view kNextSpaceKey = "next_space";
+inline constexpr std::string_view kRecallPrefix = "recall/";
+inline constexpr std::string_view kRecallTargetKey = "recall_target";
 inline constexpr std::string_view kSpacePrefix = "space/";
 inline constexpr std::string_view kUserFieldPrefix = "field/";
 
@@ -118,6 +122,12 @@ inline std::string UserFieldKey(UserFieldType type, std::string_view name) {
 
 inline std::string SpaceKey(SpaceNumber space) {
   std::string key(kSpacePrefix);
+  PutKey32(&key, space);
+  return key;
+}
+
+inline std::string RecallKey(SpaceNumber space) {
+  std::string key(kRecallPrefix);
   PutKey32(&key, space);
   return key;
 }

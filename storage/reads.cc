@@ -1,4 +1,4 @@
-// Point reads, scans, counts and spaces.
+// Point reads, scans and counts.
 #include <algorithm>
 
 #include "base/status_macros.h"
@@ -241,69 +241,15 @@ Status RocksStore::PutSetting(std::string_view name, std::uint64_t value) {
   return Write(&batch, options_.sync);
 }
 
-Result<std::vector<SpaceRow>> RocksStore::Spaces() {
-  std::vector<SpaceRow> spaces;
-  ESPY_RETURN_IF_ERROR(Scan(
-      kMeta, kSpacePrefix, kSpacePrefix, nullptr,
-      [&](std::string_view key, std::string_view value) -> Result<bool> {
-        key.remove_prefix(kSpacePrefix.size());
-        SpaceNumber number = 0;
-        if (key.size() != 4 || !GetKey32(&key, &number)) {
-          return Status::Corruption(directory_ + ": a space's key is damaged; run `espy verify`");
-        }
-        Result<SpaceRow> space = ParseSpace(number, value);
-        if (!space.ok()) {
-          return Named(directory_, "space " + std::to_string(number), space.status());
-        }
-        spaces.push_back(std::move(space).value());
-        return true;
-      }));
-  return spaces;
-}
-
-Result<SpaceRow> RocksStore::AddSpace(const SpaceRow& row) {
-  ESPY_RETURN_IF_ERROR(RequireWritable());
-  if (row.dimension < 1 || row.dimension > static_cast<std::int64_t>(kMaxDimension)) {
-    return Status::InvalidArgument("space " + row.space_id + ": dimension " +
-                                   std::to_string(row.dimension) + " is not in 1 to " +
-                                   std::to_string(kMaxDimension));
-  }
-  std::lock_guard lock(spaces_mutex_);
-  ESPY_ASSIGN_OR_RETURN(const std::vector<SpaceRow> spaces, Spaces());
-  SpaceRow added = row;
-  added.number = spaces.empty() ? 1 : spaces.back().number + 1;
-  rocksdb::WriteBatch batch;
-  ESPY_RETURN_IF_ERROR(
-      db_->ToStatus(batch.Put(db_->handle(kMeta), SpaceKey(added.number), EncodeSpace(added))));
-  if (spaces.empty()) {
-    ESPY_RETURN_IF_ERROR(
-        db_->ToStatus(batch.Put(db_->handle(kMeta), kCurrentSpaceKey, EncodeNumber(added.number))));
-  }
-  ESPY_RETURN_IF_ERROR(Write(&batch, options_.sync));
-  return added;
-}
-
-Result<SpaceNumber> RocksStore::CurrentSpace() {
-  rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db_->Get(kMeta, kCurrentSpaceKey, nullptr, "current space", &value));
-  const Result<std::uint64_t> number = ParseNumber(value.ToStringView());
-  if (!number.ok()) return Named(directory_, "current space", number.status());
-  return static_cast<SpaceNumber>(*number);
-}
-
-Status RocksStore::SetCurrentSpace(SpaceNumber space) {
-  ESPY_RETURN_IF_ERROR(RequireWritable());
-  std::lock_guard lock(spaces_mutex_);
-  ESPY_ASSIGN_OR_RETURN(const std::vector<SpaceRow> spaces, Spaces());
-  const bool known = std::any_of(spaces.begin(), spaces.end(),
-                                 [&](const SpaceRow& row) { return row.number == space; });
-  if (!known) {
-    return Status::NotFound("space " + std::to_string(space) + ": is not in the library");
-  }
-  rocksdb::WriteBatch batch;
-  ESPY_RETURN_IF_ERROR(
-      db_->ToStatus(batch.Put(db_->handle(kMeta), kCurrentSpaceKey, EncodeNumber(space))));
-  return Write(&batch, options_.sync);
+Result<std::uint64_t> RocksStore::CountVectors(SpaceNumber space, const Snapshot* snapshot) {
+  std::uint64_t vectors = 0;
+  const std::string prefix = SpacePrefix(space);
+  ESPY_RETURN_IF_ERROR(Scan(kVectors, prefix, prefix, snapshot,
+                            [&](std::string_view, std::string_view) -> Result<bool> {
+                              ++vectors;
+                              return true;
+                            }));
+  return vectors;
 }
 
 }  // namespace espy::storage

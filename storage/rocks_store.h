@@ -1,5 +1,5 @@
 // Store over RocksDB. Methods are divided by job: opening (rocks_store.cc), commit.cc, reads.cc,
-// segments.cc, verify.cc.
+// spaces.cc, segments.cc, verify.cc.
 #ifndef ESPY_STORAGE_ROCKS_STORE_H_
 #define ESPY_STORAGE_ROCKS_STORE_H_
 
@@ -85,6 +85,7 @@ class RocksStore final : public Store {
   Status ScanFailures(const std::function<bool(std::string_view, const FailureRow&)>& row) override;
 
   Result<Counts> Count(const Snapshot* snapshot) override;
+  Result<std::uint64_t> CountVectors(SpaceNumber space, const Snapshot* snapshot) override;
 
   Result<std::vector<UserFieldRow>> UserFields() override;
   Result<std::string> TextLanguage() override;
@@ -92,7 +93,16 @@ class RocksStore final : public Store {
   Result<std::vector<SpaceRow>> Spaces() override;
   Result<SpaceRow> AddSpace(const SpaceRow& row) override;
   Result<SpaceNumber> CurrentSpace() override;
-  Status SetCurrentSpace(SpaceNumber space) override;
+  Result<SpaceNumber> PreviousSpace() override;
+  Status SetSpaceRole(SpaceNumber space, SpaceRole role) override;
+  Status SwitchSpace(SpaceNumber space, SpaceRole role_of_previous) override;
+  Status DropSpace(SpaceNumber space) override;
+  Status FreeDropped(SpaceNumber space) override;
+
+  Result<RecallRow> GetRecall(SpaceNumber space) override;
+  Status PutRecall(SpaceNumber space, const RecallRow& row) override;
+  Result<double> GetRecallTarget() override;
+  Status PutRecallTarget(double target) override;
 
   Result<std::uint64_t> GetSetting(std::string_view name) override;
   Status PutSetting(std::string_view name, std::uint64_t value) override;
@@ -144,6 +154,9 @@ class RocksStore final : public Store {
   Status RequireWritable() const;
   Status RequireSpace(std::uint64_t bytes) const;
   Status WriteGroup(const std::vector<Waiting*>& group);
+  Result<SpaceRow> SpaceAt(SpaceNumber space);
+  // meta's row of that name; NotFound carries `what`.
+  Result<SpaceNumber> SpaceIn(std::string_view key, const std::string& what);
   // The one way to RocksDB's log; one thread at a time, or inside the commit queue's turn.
   Status Write(rocksdb::WriteBatch* batch, bool sync);
   // Calls row(key, value) for every key with the prefix, from `start` on; stops at false or at an
@@ -172,7 +185,7 @@ class RocksStore final : public Store {
   bool needs_resume_ = false;  // guarded by write_mutex_: the last write failed
   std::uint64_t unflushed_bytes_ = 0;  // guarded by write_mutex_: in memtables, roughly
 
-  std::mutex spaces_mutex_;  // AddSpace reads, then writes
+  std::mutex spaces_mutex_;  // changes of spaces read, then write
 };
 
 }  // namespace espy::storage

@@ -89,6 +89,8 @@ std::string EncodeRecord(const Record& record) {
   for (const auto& [name, value] : record.fields) {
     PutBytesField(&out, 16, EncodeUserField(name, value));
   }
+  for (const SpaceNumber space : record.spaces_by_thumbnail) PutNumberField(&out, 20, space);
+  for (const SpaceNumber space : record.spaces_without) PutNumberField(&out, 21, space);
   return out;
 }
 
@@ -152,6 +154,10 @@ Result<Record> ParseRecord(ItemId id, std::string_view value) {
       record.pixels_from = static_cast<PixelSource>(field.value);
     } else if (field.IsBytes(16) && !ParseUserField(bytes, &record.fields)) {
       return Damaged("user field is damaged");
+    } else if (field.IsNumber(20) || field.IsNumber(21)) {
+      SpaceNumber space = 0;
+      if (!Narrow(field.value, &space) || space == 0) return Damaged("space is out of range");
+      (field.number == 20 ? record.spaces_by_thumbnail : record.spaces_without).push_back(space);
     }
   }
   if (!has_hash) return Damaged("content hash is missing");
@@ -285,6 +291,7 @@ std::string EncodeSpace(const SpaceRow& row) {
   PutBytesField(&out, 2, row.space_id);
   PutBytesField(&out, 3, row.directory);
   PutNumberField(&out, 4, static_cast<std::uint64_t>(row.dimension));
+  PutNumberField(&out, 5, static_cast<std::uint64_t>(row.role));
   return out;
 }
 
@@ -301,8 +308,49 @@ Result<SpaceRow> ParseSpace(SpaceNumber number, std::string_view value) {
       if (field.value > kMaxDimension) return Damaged("dimension is out of range");
       row.dimension = static_cast<std::int64_t>(field.value);
     }
+    // A role that this program does not know asks nothing of it.
+    if (field.IsNumber(5) && field.value <= static_cast<std::uint64_t>(SpaceRole::kFed)) {
+      row.role = static_cast<SpaceRole>(field.value);
+    }
   }
   if (row.dimension == 0) return Damaged("dimension is missing");
+  return row;
+}
+
+std::string EncodeRecall(const RecallRow& row) {
+  std::string out = Begin();
+  PutNumberField(&out, 1, row.effort);
+  PutNumberField(&out, 2, row.too_low);
+  PutNumberField(&out, 3, row.too_low_rows);
+  PutNumberField(&out, 4, row.searches);
+  PutNumberField(&out, 5, row.wanted);
+  PutNumberField(&out, 6, row.shares);
+  PutNumberField(&out, 7, row.squares);
+  PutNumberField(&out, 8, row.sampled);
+  PutSignedField(&out, 9, row.measured_unix);
+  return out;
+}
+
+Result<RecallRow> ParseRecall(std::string_view value) {
+  ESPY_RETURN_IF_ERROR(TakeVersion(&value));
+  RecallRow row;
+  std::uint64_t* const numbers[] = {&row.effort, &row.too_low, &row.too_low_rows, &row.searches,
+                                    &row.wanted, &row.shares,  &row.squares,      &row.sampled};
+  for (Field field; !value.empty();) {
+    if (!GetField(&value, &field)) return Damaged("fields are cut short");
+    if (field.is_bytes) continue;
+    if (field.number >= 1 && field.number <= std::size(numbers)) {
+      *numbers[field.number - 1] = field.value;
+    }
+    if (field.IsNumber(9)) row.measured_unix = UnZigZag(field.value);
+  }
+  // A million searches at most, of a million hits each, found whole at most: no sum overflows.
+  constexpr std::uint64_t kMost = 1'000'000, kUnit = 10'000;
+  if (row.effort > kMost || row.too_low > kMost || row.searches > kMost ||
+      row.wanted > row.searches * kMost || row.shares > row.searches * kUnit ||
+      row.squares > row.shares * kUnit) {
+    return Damaged("sums are out of range");
+  }
   return row;
 }
 

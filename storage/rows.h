@@ -46,6 +46,9 @@ Result<LogEntry> ParseLogEntry(std::uint64_t seq, std::string_view value);
 std::string EncodeSpace(const SpaceRow& row);  // without number, which is the key
 Result<SpaceRow> ParseSpace(SpaceNumber number, std::string_view value);
 
+std::string EncodeRecall(const RecallRow& row);
+Result<RecallRow> ParseRecall(std::string_view value);
+
 std::string EncodeNumber(std::uint64_t value);  // meta: last_seq, current_space
 Result<std::uint64_t> ParseNumber(std::string_view value);
 

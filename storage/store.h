@@ -32,12 +32,20 @@ inline constexpr std::string_view kDefaultTextLanguage = "english";
 // A space's number inside one library: small, given once, never reused.
 using SpaceNumber = std::uint32_t;
 
+// What a space that is not current is to the library.
+enum class SpaceRole : std::uint8_t {
+  kKept = 0,     // answers when it is asked; new pictures get no vector in it
+  kFilling = 1,  // a migration gives every item a vector in it; new pictures get theirs at once
+  kFed = 2,      // was current; new pictures still get a vector in it
+};
+
 struct SpaceRow {
   SpaceNumber number = 0;
   std::string model;      // name at the time the space was made
   std::string space_id;   // what makes vectors comparable: see encoders::EncoderInfo
   std::string directory;  // where the model was found last
   std::int64_t dimension = 0;
+  SpaceRole role = SpaceRole::kKept;  // means nothing while it is current
   friend bool operator==(const SpaceRow&, const SpaceRow&) = default;
 };
 
@@ -77,6 +85,17 @@ struct UserFieldRow {
   std::string name;
   UserFieldType type = UserFieldType::kText;
   friend bool operator==(const UserFieldRow&, const UserFieldRow&) = default;
+};
+
+// Measured recall of a space's index, and the effort that it is searched with. Shares and squares
+// as recall::Window sums them; zeros: nothing measured.
+struct RecallRow {
+  std::uint64_t effort = 0;
+  std::uint64_t too_low = 0, too_low_rows = 0;  // an effort that missed the target, and among what
+  std::uint64_t searches = 0, wanted = 0, shares = 0, squares = 0;
+  std::uint64_t sampled = 0;  // searches measured in the space's life
+  std::int64_t measured_unix = 0;
+  friend bool operator==(const RecallRow&, const RecallRow&) = default;
 };
 
 class Snapshot;  // a point in the store's history; shared, released by the last holder
@@ -194,11 +213,30 @@ class Store {
   };
   virtual Result<Counts> Count(const Snapshot* snapshot = nullptr) = 0;
 
-  // Spaces. AddSpace gives the number; the first one added is current until SetCurrentSpace.
+  virtual Result<std::uint64_t> CountVectors(SpaceNumber space,
+                                             const Snapshot* snapshot = nullptr) = 0;
+
+  // Spaces, in order of number. AddSpace gives the number; the first one added is current until
+  // SwitchSpace.
   virtual Result<std::vector<SpaceRow>> Spaces() = 0;
   virtual Result<SpaceRow> AddSpace(const SpaceRow& row) = 0;
-  virtual Result<SpaceNumber> CurrentSpace() = 0;  // NotFound in a new library
-  virtual Status SetCurrentSpace(SpaceNumber space) = 0;
+  virtual Result<SpaceNumber> CurrentSpace() = 0;   // NotFound in a new library
+  virtual Result<SpaceNumber> PreviousSpace() = 0;  // NotFound when none was current before
+  virtual Status SetSpaceRole(SpaceNumber space, SpaceRole role) = 0;
+  // In one batch: `space` is current, and what was current is the previous one, with that role.
+  virtual Status SwitchSpace(SpaceNumber space, SpaceRole role_of_previous) = 0;
+  // In one batch: the space with its vectors and segments is gone. Its number is not given again.
+  // InvalidArgument for the current one. Its place on the disk comes back by compaction, or at once
+  // by FreeDropped.
+  virtual Status DropSpace(SpaceNumber space) = 0;
+  virtual Status FreeDropped(SpaceNumber space) = 0;
+
+  // Recall: not synced, since a loss costs measurements only. NotFound: nothing was measured (the
+  // space, when it was dropped); no target was set. A target is in (0, 1).
+  virtual Result<RecallRow> GetRecall(SpaceNumber space) = 0;
+  virtual Status PutRecall(SpaceNumber space, const RecallRow& row) = 0;
+  virtual Result<double> GetRecallTarget() = 0;
+  virtual Status PutRecallTarget(double target) = 0;
 
   // Numbers that are kept with the library under a name of one's own, such as limits; 0 when there
   // is none. They are no change of what it holds and have no sequence number.

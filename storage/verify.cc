@@ -118,6 +118,11 @@ class Verifier {
     if (current.ok() ? !dimensions_.contains(*current) : !spaces->empty()) {
       findings_.Add("spaces: the current one is missing or unknown");
     }
+    const Result<SpaceNumber> previous = store_->PreviousSpace();
+    if (previous.ok() ? !dimensions_.contains(*previous)
+                      : previous.status().code() != StatusCode::kNotFound) {
+      findings_.Add("spaces: the previous one is damaged or unknown");
+    }
   }
 
   void CheckItems() {

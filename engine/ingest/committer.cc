@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/ingest/source.h"
+#include "engine/migrate/wanted.h"
 
 namespace espy::ingest {
 namespace {
@@ -36,8 +37,6 @@ Result<Record*> Committer::Working(Batch* batch, ItemId id) {
 }
 
 Status Committer::Apply(std::vector<Row> rows) {
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, library_->Space());
-  space_ = space.number;
   std::size_t bytes = 0;
   for (const Row& row : rows) bytes += row.is_new ? row.weight() : 0;
   std::lock_guard lock(library_->write_mutex());
@@ -114,13 +113,21 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
   record.id = fresh;
   record.added_unix = library_->env->NowUnixNs() / 1'000'000'000;
   record.modified_unix = row.facts.modified_ns / 1'000'000'000;
+  PutVectors(batch, &row, &record);
   batch->records.emplace(fresh, std::move(record));
   batch->added.emplace(row.hash, fresh);
-  batch->change.transaction.PutVector(space_, fresh, row.half);
   batch->change.transaction.PutThumbnail(fresh, row.picture.thumbnail);
-  batch->change.vectors.emplace_back(fresh, std::move(row.half));
   ++report_->added;
   return TakePath(batch, row, fresh);
+}
+
+void Committer::PutVectors(Batch* batch, Row* row, Record* record) {
+  for (std::size_t i = 0; i < spaces_.size(); ++i) {
+    std::vector<std::uint16_t>& half = i == 0 ? row->half : row->others[i - 1];
+    migrate::Note(&record->spaces_by_thumbnail, spaces_[i], false);
+    migrate::Note(&record->spaces_without, spaces_[i], half.empty());
+    if (!half.empty()) batch->change.PutVector(spaces_[i], record->id, std::move(half));
+  }
 }
 
 bool Committer::IsFromThumbnail(const Batch& batch, ItemId id) const {
@@ -132,8 +139,9 @@ bool Committer::IsFromThumbnail(const Batch& batch, ItemId id) const {
 
 bool Committer::LacksVector(const Batch& batch, ItemId id) const {
   const auto& pending = batch.change.vectors;
-  const bool coming = std::any_of(pending.begin(), pending.end(),
-                                  [&](const auto& vector) { return vector.first == id; });
+  const bool coming = std::any_of(pending.begin(), pending.end(), [&](const auto& vector) {
+    return vector.item == id && vector.space == spaces_[0];
+  });
   return !coming && !library_->HasVector(id);
 }
 
@@ -142,9 +150,8 @@ Status Committer::Retake(Batch* batch, Row row, ItemId id) {
   ESPY_ASSIGN_OR_RETURN(Record * record, Working(batch, id));
   record->pixels_from = row.picture.record.pixels_from;
   record->perceptual_hash = row.picture.record.perceptual_hash;
-  batch->change.transaction.PutVector(space_, id, row.half);
+  PutVectors(batch, &row, record);
   batch->change.transaction.PutThumbnail(id, row.picture.thumbnail);
-  batch->change.vectors.emplace_back(id, std::move(row.half));
   ++report_->retaken;
   return TakePath(batch, row, id);
 }

@@ -18,6 +18,9 @@ class Committer {
  public:
   Committer(Library::Impl* library, IngestReport* report);
 
+  // The spaces that rows have vectors of, in their order; before the first Apply.
+  void SetSpaces(std::vector<storage::SpaceNumber> spaces) { spaces_ = std::move(spaces); }
+
   // Applies the rows as one transaction, durable on return. Counts into the report.
   Status Apply(std::vector<Row> rows);
 
@@ -37,12 +40,14 @@ class Committer {
   Status Retake(Batch* batch, Row row, ItemId id);
   bool LacksVector(const Batch& batch, ItemId id) const;
   bool IsFromThumbnail(const Batch& batch, ItemId id) const;
+  // Into the batch and for the indexes. The record notes the spaces in which it has none.
+  void PutVectors(Batch* batch, Row* row, Record* record);
   Status Finish(Batch* batch);
   Status ForgetPathless(const std::vector<ItemId>& ids);
 
   Library::Impl* library_;
   IngestReport* report_;
-  storage::SpaceNumber space_ = 0;
+  std::vector<storage::SpaceNumber> spaces_;  // the current one first
   std::set<ItemId> emptied_;
   std::set<ItemId>
       gained_;  // items that got a new path in this run: a lost one of theirs is a move

@@ -112,7 +112,13 @@ Status Pipeline::Prepare() {
       }));
   if (options_.dry_run) return Status::Ok();
   ESPY_RETURN_IF_ERROR(library_->RequireWritable());
-  ESPY_ASSIGN_OR_RETURN(encoder_, library_->EncoderFor(/*image=*/true, /*text=*/false));
+  ESPY_ASSIGN_OR_RETURN(feeds_, Feeds::Open(library_));
+  std::vector<storage::SpaceNumber> spaces;
+  for (const Feeds::Feed& feed : feeds_->all()) {
+    if (!spaces.empty()) other_specs_.push_back(feed.encoder->info().preprocess);
+    spaces.push_back(feed.space->row.number);
+  }
+  committer_.SetSpaces(std::move(spaces));
   return library_->OpenIndex();
 }
 
@@ -287,8 +293,9 @@ void Pipeline::DecodeStage() {
   while (auto item = bytes_.Pop()) {
     if (stop_.stop_requested()) continue;
     const Stopwatch watch(library_->env, &decode_ns_);
-    auto picture = ReadPicture(*item->source.bytes, item->hash, encoder_->info().preprocess,
-                               options_.embedded_thumbnails, encoder_->on_device());
+    const encoders::Encoder& encoder = *feeds_->all().front().encoder;
+    auto picture = ReadPicture(*item->source.bytes, item->hash, encoder.info().preprocess,
+                               options_.embedded_thumbnails, encoder.on_device(), other_specs_);
     if (!picture.ok()) {
       FailRow(item->source, picture.status());
       continue;
@@ -307,10 +314,10 @@ void Pipeline::DecodeStage() {
 }
 
 void Pipeline::EncodeStage() {
-  const std::int64_t batch = encoder_ == nullptr       ? 1
-                             : options_.batch_size > 0 ? options_.batch_size
-                                                       : encoder_->preferred_batch();
-  std::vector<float> vectors;
+  const std::int64_t batch = feeds_ == nullptr ? 1
+                             : options_.batch_size > 0
+                                 ? options_.batch_size
+                                 : feeds_->all()[0].encoder->preferred_batch();
   while (auto first = pictures_.Pop()) {
     std::vector<Row> rows;
     rows.push_back(std::move(*first));
@@ -320,25 +327,52 @@ void Pipeline::EncodeStage() {
       rows.push_back(std::move(*next));
     }
     if (stop_.stop_requested()) continue;
-    const auto dimension = static_cast<std::size_t>(encoder_->info().dimension);
-    vectors.resize(rows.size() * dimension);
-    {
-      const Stopwatch watch(library_->env, &encode_ns_);
-      const Status encoded = EncodeRows(*encoder_, &rows, vectors.data());
-      if (!encoded.ok()) {
-        SetFatal(encoded);
-        break;
-      }
+    if (Status encoded = Encode(&rows); !encoded.ok()) {
+      SetFatal(std::move(encoded));
+      break;
     }
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      rows[i].picture.tensor = {};
-      rows[i].picture.pixels = {};
-      rows[i].half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
-      const std::size_t weight = rows[i].weight();
-      rows_.Push(std::move(rows[i]), weight);
+    for (Row& row : rows) {
+      const std::size_t weight = row.weight();
+      rows_.Push(std::move(row), weight);
     }
   }
   rows_.Close();
+}
+
+// By each model that is fed; a picture that another than the first cannot take has no vector there.
+Status Pipeline::Encode(std::vector<Row>* rows) {
+  const Stopwatch watch(library_->env, &encode_ns_);
+  const encoders::Encoder& first = *feeds_->all().front().encoder;
+  auto dimension = static_cast<std::size_t>(first.info().dimension);
+  std::vector<float> vectors(rows->size() * dimension);
+  ESPY_RETURN_IF_ERROR(EncodeRows(first, rows, vectors.data()));
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    Row& row = (*rows)[i];
+    row.picture.tensor = {};
+    row.picture.pixels = {};
+    row.half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
+    row.others.resize(feeds_->all().size() - 1);
+  }
+  for (std::size_t other = 0; other + 1 < feeds_->all().size(); ++other) {
+    const encoders::Encoder& encoder = *feeds_->all()[other + 1].encoder;
+    dimension = static_cast<std::size_t>(encoder.info().dimension);
+    std::vector<imaging::PictureView> pictures;
+    std::vector<std::vector<std::uint16_t>*> halves;
+    for (Row& row : *rows) {
+      const imaging::PictureTensor& tensor = row.picture.others[other];
+      if (tensor.values.empty()) continue;
+      pictures.push_back(tensor.view());
+      halves.push_back(&row.others[other]);
+    }
+    if (pictures.empty()) continue;
+    vectors.resize(pictures.size() * dimension);
+    ESPY_RETURN_IF_ERROR(encoder.EncodeImages(pictures, vectors.data()));
+    for (std::size_t i = 0; i < halves.size(); ++i) {
+      *halves[i] = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
+    }
+  }
+  for (Row& row : *rows) row.picture.others.clear();
+  return Status::Ok();
 }
 
 void Pipeline::CommitStage() {

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "engine/feeds.h"
 #include "engine/ingest/committer.h"
 #include "engine/ingest/row.h"
 #include "engine/ingest/source.h"
@@ -48,6 +50,7 @@ class Pipeline {
   Status Prepare();
   bool OfferSource(Source source);
   bool IsFromThumbnail(ItemId id) const;
+  Status Encode(std::vector<Row>* rows);
   void FailRow(const Source& source, Status status);
   void SetFatal(Status status);
   void WatchProgress(const IngestProgressFn& progress);
@@ -57,8 +60,10 @@ class Pipeline {
   const IngestOptions& options_;
   std::stop_source stop_;  // requested by the caller's stop or by a fatal error
   const std::stop_token caller_stop_;
-  const encoders::Encoder* encoder_ = nullptr;  // set before the threads start; null in a dry run
-  std::vector<std::string> roots_;              // absolute; those that are folders are swept
+  // Set before the threads start; none in a dry run.
+  std::unique_ptr<Feeds> feeds_;
+  std::vector<imaging::PreprocessSpec> other_specs_;  // of the feeds after the first
+  std::vector<std::string> roots_;                    // absolute; those that are folders are swept
   std::vector<std::string> folders_;
   std::unordered_map<std::string, storage::FailureRow> failures_;  // constant while the threads run
 

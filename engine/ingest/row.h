@@ -23,11 +23,16 @@ struct Row {
   bool from_thumbnail = false;      // the item was, or is now, taken by its EXIF thumbnail
   Picture picture;                  // when new; what the model is given is dropped once embedded
   std::vector<std::uint16_t> half;  // when new: the vector
+  std::vector<std::vector<std::uint16_t>> others;  // when new: in the other spaces that are fed;
+                                                   // empty where the model could not take it
 
   std::size_t weight() const {
-    return 512 + path.size() + picture.tensor.values.size() * sizeof(float) +
-           picture.pixels.pixels.size() + picture.thumbnail.size() +
-           half.size() * sizeof(std::uint16_t);
+    std::size_t bytes = 512 + path.size() + picture.tensor.values.size() * sizeof(float) +
+                        picture.pixels.pixels.size() + picture.thumbnail.size() +
+                        half.size() * sizeof(std::uint16_t);
+    for (const auto& tensor : picture.others) bytes += tensor.values.size() * sizeof(float);
+    for (const auto& other : others) bytes += other.size() * sizeof(std::uint16_t);
+    return bytes;
   }
 };
 

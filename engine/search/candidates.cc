@@ -6,9 +6,9 @@
 
 namespace espy::search {
 
-Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed, std::int64_t n,
-                                  bool exact, const SearchOptions& options,
-                                  const ReadState& state) {
+Result<Candidates> FindCandidates(Library::Impl* library, const Asked& asked,
+                                  const Allowed& allowed, std::int64_t n, bool exact,
+                                  const SearchOptions& options, const ReadState& state) {
   std::vector<ItemId> left_out = asked.examples;
   if (options.exclude_query_items) {
     left_out.insert(left_out.end(), asked.items.begin(), asked.items.end());
@@ -22,10 +22,11 @@ Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed, st
     params.allowed = allowed.get();
     found.searched = allowed->size();
   }
-  params.ef_search = static_cast<int>(std::clamp<std::int64_t>(2 * params.k, 128, 100'000));
+  params.ef_search = static_cast<int>(state.space->recall->EffortFor(params.k));
   found.plan = state.view->Plan(params);
   ESPY_ASSIGN_OR_RETURN(const std::vector<index::Candidate> nearest,
                         state.view->Search(asked.vector, params));
+  library->recall->Consider(state.space->recall, asked.vector, params, nearest, state.view);
   for (const index::Candidate& c : nearest) {
     if (std::find(left_out.begin(), left_out.end(), c.id) != left_out.end()) continue;
     Ranked row;

@@ -55,9 +55,9 @@ Result<Candidates> FindPage(Library::Impl* library, const Asked& asked, const Al
   if (options.group_near && !options.all) rows_asked = 4 * rows_asked + 64;
   for (;;) {
     rows_asked = std::min(rows_asked, std::max<std::int64_t>(live, 1));
-    ESPY_ASSIGN_OR_RETURN(
-        Candidates found,
-        FindCandidates(asked, allowed, rows_asked, options.exact || options.all, options, state));
+    ESPY_ASSIGN_OR_RETURN(Candidates found,
+                          FindCandidates(library, asked, allowed, rows_asked,
+                                         options.exact || options.all, options, state));
     const bool more = static_cast<std::int64_t>(found.rows.size()) >= rows_asked &&
                       rows_asked < std::min(live, kMostRows);
     bool cut_reached = false;
@@ -128,7 +128,7 @@ Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked
                                       const SearchOptions& options, const ReadState& state) {
   if (options.has_min_score) return std::optional<float>(options.min_score);
   if (!options.auto_min_score) return std::optional<float>();
-  const bool calibrated = asked.one_phrase && library->Probability(0) >= 0;
+  const bool calibrated = asked.one_phrase && state.space->Probability(0) >= 0;
   std::vector<float> background;
   if (!calibrated) {
     ESPY_ASSIGN_OR_RETURN(background, BackgroundScores(library, asked, state));
@@ -138,12 +138,12 @@ Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked
   const std::int64_t live = state.view->live_rows();
   for (std::int64_t n = 1000;; n *= 4) {
     ESPY_ASSIGN_OR_RETURN(const Candidates best,
-                          FindCandidates(asked, Allowed(), std::min(n, live),
+                          FindCandidates(library, asked, Allowed(), std::min(n, live),
                                          options.exact || options.all, options, state));
     std::vector<float> ranking, probabilities;
     for (const Ranked& row : best.rows) {
       ranking.push_back(row.parts.dense);
-      if (calibrated) probabilities.push_back(library->Probability(row.parts.dense));
+      if (calibrated) probabilities.push_back(state.space->Probability(row.parts.dense));
     }
     const std::optional<float> cut = CutOf(ranking, probabilities, background, live);
     const bool far_enough = calibrated

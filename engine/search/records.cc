@@ -1,14 +1,12 @@
 // Ranked rows -> hits with their records.
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <random>
 
 #include "base/status_macros.h"
 #include "engine/search/stages.h"
 
-namespace espy {
-namespace search {
+namespace espy::search {
 
 Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Ranked>& rows,
                                   bool calibrated, const ReadState& state) {
@@ -25,22 +23,13 @@ Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Rank
     hit.score = rows[i].score;
     hit.parts = rows[i].parts;
     hit.stands_for = rows[i].stands_for;
-    if (calibrated) hit.probability = library->Probability(rows[i].parts.dense);
+    if (calibrated) hit.probability = state.space->Probability(rows[i].parts.dense);
     hit.record = std::move(records[i]);
   }
   return hits;
 }
 
 }  // namespace search
-
-// SigLIP's own reading of a cosine: sigmoid(scale * cosine + bias). A model trained with softmax
-// compares texts with each other and says nothing of one pair alone.
-float Library::Impl::Probability(float cosine) {
-  std::lock_guard lock(space_mutex_);
-  if (!encoder_ || !encoder_->info().sigmoid) return -1;
-  const float logit = encoder_->info().logit_scale * cosine + encoder_->info().logit_bias;
-  return 1.0f / (1.0f + std::exp(-logit));
-}
 
 std::vector<ItemId> Library::Impl::SampleItems(const ReadState& state) {
   constexpr std::size_t kSample = 1024;

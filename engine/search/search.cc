@@ -79,17 +79,20 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
           "page before");
     }
   }
+  const recall::Monitor::Activity activity(impl_->recall.get());
   SearchResult result;
   const std::int64_t start = impl_->env->MonotonicNs();
   search::WordState words;
   if (in_words) {
-    ESPY_ASSIGN_OR_RETURN(words, search::ReadWordState(impl_.get(), !options.where.empty()));
+    ESPY_ASSIGN_OR_RETURN(
+        words, search::ReadWordState(impl_.get(), options.space, !options.where.empty()));
   } else {
-    ESPY_ASSIGN_OR_RETURN(words.state, impl_->SearchState());
+    ESPY_ASSIGN_OR_RETURN(words.state, impl_->SearchState(options.space));
   }
   auto state = words.state;
-  if (!options.where.empty() && !state->fields) {
-    ESPY_ASSIGN_OR_RETURN(state, impl_->FilterState());
+  while (!options.where.empty() && !state->fields) {
+    ESPY_RETURN_IF_ERROR(impl_->OpenFields());
+    ESPY_ASSIGN_OR_RETURN(state, impl_->SearchState(options.space));
   }
   search::Asked asked;
   if (in_vectors) {

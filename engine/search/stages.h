@@ -56,8 +56,9 @@ Result<Allowed> AllowedItems(Library::Impl* library, const std::string& where,
 
 // candidates.cc: the n best by cosine, when there are as many. Of the options it looks at whether
 // the query's own items are left out.
-Result<Candidates> FindCandidates(const Asked& asked, const Allowed& allowed, std::int64_t n,
-                                  bool exact, const SearchOptions& options, const ReadState& state);
+Result<Candidates> FindCandidates(Library::Impl* library, const Asked& asked,
+                                  const Allowed& allowed, std::int64_t n, bool exact,
+                                  const SearchOptions& options, const ReadState& state);
 
 // group.cc
 Result<std::vector<Ranked>> GroupNear(Library::Impl* library, std::vector<Ranked> rows,

@@ -8,10 +8,11 @@
 
 namespace espy {
 
-Result<std::vector<float>> Library::Impl::EncodePicture(const std::string& picture_path) {
+Result<std::vector<float>> Library::Impl::EncodePicture(const std::string& picture_path,
+                                                        OpenSpace* space) {
   ESPY_ASSIGN_OR_RETURN(const std::string bytes,
                         env->ReadFile(picture_path, imaging::ImageLimits{}.max_bytes));
-  ESPY_ASSIGN_OR_RETURN(const encoders::Encoder* encoder, EncoderFor(true, false));
+  ESPY_ASSIGN_OR_RETURN(const encoders::Encoder* encoder, space->EncoderFor(true, false));
   auto tensor = ReadTensor(bytes, encoder->info().preprocess);
   if (!tensor.ok()) {
     return Status(tensor.status().code(), picture_path + ": " + tensor.status().message());
@@ -23,11 +24,11 @@ Result<std::vector<float>> Library::Impl::EncodePicture(const std::string& pictu
 
 Result<std::vector<float>> Library::Impl::TermVector(const QueryTerm& term, const ReadState& state,
                                                      std::vector<ItemId>* items) {
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
+  const storage::SpaceRow& space = state.space->row;
   std::vector<float> vector;
   switch (term.kind) {
     case QueryTerm::Kind::kText:
-      return EncodeText(term.text);
+      return state.space->EncodeText(term.text);
     case QueryTerm::Kind::kPicture: {
       // A picture that the library holds unchanged has its vector already.
       const std::string absolute = AbsolutePath(term.text);
@@ -43,12 +44,17 @@ Result<std::vector<float>> Library::Impl::TermVector(const QueryTerm& term, cons
         return Status(facts.status().code(),
                       term.text + ": there is no such picture; give one that is there, or words");
       }
-      return EncodePicture(term.text);
+      return EncodePicture(term.text, state.space.get());
     }
     case QueryTerm::Kind::kItem:
       items->push_back(term.item);
       return ItemVector(term.item, state);
     case QueryTerm::Kind::kVector:
+      if (!term.space.empty() && term.space != space.space_id) {
+        return Status::InvalidArgument("query: a vector of space " + term.space +
+                                       " cannot be compared with those of " + NameOf(space) +
+                                       "; search its own space");
+      }
       vector = term.vector;
       if (static_cast<std::int64_t>(vector.size()) != space.dimension || !Normalize(vector)) {
         return Status::InvalidArgument("query: a vector must have " +
@@ -61,10 +67,14 @@ Result<std::vector<float>> Library::Impl::TermVector(const QueryTerm& term, cons
 }
 
 Result<std::vector<float>> Library::Impl::ItemVector(ItemId id, const ReadState& state) {
-  ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, Space());
   std::vector<std::uint16_t> half;
+  const storage::SpaceRow& space = state.space->row;
   const Status read = store->GetVector(space.number, id, &half, state.snapshot.get());
   if (read.code() == StatusCode::kNotFound) {
+    if (store->GetItem(id, state.snapshot.get()).ok()) {
+      return Status::NotFound("item " + FormatItemId(id) + ": has no vector of " + NameOf(space) +
+                              " yet; `espy model use " + space.model + "` makes it");
+    }
     return Status::NotFound("item " + FormatItemId(id) + ": not in " + path +
                             "; `espy search --json` shows the ids there are");
   }

@@ -165,13 +165,15 @@ Status CheckWords(const Query& query, const SearchOptions& options) {
       "--text: holds nothing to look for; give a word beside those that must not be there");
 }
 
-Result<WordState> ReadWordState(Library::Impl* library, bool with_fields) {
+Result<WordState> ReadWordState(Library::Impl* library, const std::string& space,
+                                bool with_fields) {
   // The index follows the newest state, so that one which it has passed is followed by a newer one.
   for (;;) {
     WordState words;
-    ESPY_ASSIGN_OR_RETURN(words.state, library->SearchState());
+    ESPY_ASSIGN_OR_RETURN(words.state, library->SearchState(space));
     if (with_fields && !words.state->fields) {
-      ESPY_ASSIGN_OR_RETURN(words.state, library->FilterState());
+      ESPY_RETURN_IF_ERROR(library->OpenFields());
+      continue;
     }
     ESPY_ASSIGN_OR_RETURN(words.view, library->words->ViewAt(*words.state->snapshot));
     if (words.view) return words;

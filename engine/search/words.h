@@ -26,7 +26,7 @@ struct WordState {
   std::shared_ptr<const ReadState> state;
   std::shared_ptr<const text::TextView> view;
 };
-Result<WordState> ReadWordState(Library::Impl* library, bool with_fields);
+Result<WordState> ReadWordState(Library::Impl* library, const std::string& space, bool with_fields);
 
 // The page that was asked for, by words alone or by words and vectors fused. `cut` is of cosines;
 // words alone are held to options.min_score. Looking up the words takes *text_ms.

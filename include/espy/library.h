@@ -25,6 +25,7 @@
 #include "espy/backup.h"
 #include "espy/export.h"
 #include "espy/ingest.h"
+#include "espy/migrate.h"
 #include "espy/options.h"
 #include "espy/progress.h"
 #include "espy/query.h"
@@ -35,9 +36,14 @@
 
 namespace espy {
 
-struct SpaceInfo {    // one model's vector space inside a library
-  std::string model;  // the model's name
-  std::string id;     // hash of model, preprocessing and tokenizer choices, hexadecimal
+struct SpaceInfo {           // one model's vector space inside a library
+  std::uint32_t number = 0;  // in this library, never given to another space
+  std::string state;  // "current"; "migrating": a migration is filling it; "retired": was current,
+                      // or is kept; "fed": retired, and new pictures still get a vector in it
+  std::uint64_t missing = 0;       // items without a vector in it
+  std::uint64_t by_thumbnail = 0;  // items whose vector in it is of the thumbnail kept here
+  std::string model;               // the model's name
+  std::string id;  // hash of model, preprocessing and tokenizer choices, hexadecimal
   std::int64_t dimension = 0;
   std::string dtype;  // of the stored vectors: "f16" or "f32"
   std::string index;  // its kind, as OpenOptions::index names it; "" when it is not open
@@ -46,6 +52,15 @@ struct SpaceInfo {    // one model's vector space inside a library
   std::uint64_t growing = 0;     // vectors in the growing segment
   std::uint64_t tombstones = 0;  // dead rows in sealed segments
   double recall_at_10 = -1;      // of the index against exact search; -1: not measured
+  // Recall@10 of the searches that were made, over the last of those that were made again exactly
+  // (OpenOptions::recall_share), since the effort last moved. The interval holds the truth 19 times
+  // in 20.
+  std::uint64_t recall_searches = 0;  // 0: none yet, and the next three say nothing
+  double recall_live = -1;
+  double recall_low = 0;
+  double recall_high = 1;
+  std::int64_t effort = 0;  // how many of the best rows an index looks for to answer with ten (a
+                            // graph's ef): moved so that recall holds the target
 };
 
 struct TextInfo {        // the full-text index
@@ -70,6 +85,7 @@ struct LibraryInfo {
   std::uint64_t memory_bytes = 0;   // of the index in this process
   std::vector<SpaceInfo> spaces;
   TextInfo text;
+  double recall_target = 0;
   std::string device;         // as DeviceDescription(), without the GPU where it is not to be used
   std::string search_device;  // the GPU that segments are searched on; "": the CPU
 };
@@ -91,8 +107,9 @@ struct TagCount {
 
 struct VerifyReport {
   std::uint64_t items = 0;
-  std::uint64_t vectors = 0;
-  std::uint64_t segments = 0;
+  std::uint64_t vectors = 0;          // in the current space
+  std::uint64_t other_vectors = 0;    // in the others
+  std::uint64_t segments = 0;         // in all
   std::vector<std::string> problems;  // one sentence each; empty: the library is sound
   std::vector<std::string> repaired;
 };
@@ -144,8 +161,9 @@ class ESPY_EXPORT Library {
   // directory.
   Result<Record> Find(const std::string& path_or_id);
   Result<std::vector<Record>> List(const std::string& where, std::uint64_t limit = 0);
-  Result<std::string> Thumbnail(ItemId id);      // JPEG bytes, longest side 256 pixels
-  Result<std::vector<float>> Vector(ItemId id);  // unit length, in the library's space
+  Result<std::string> Thumbnail(ItemId id);  // JPEG bytes, longest side 256 pixels
+  // Unit length, in the current space or in the one named as in SearchOptions::space.
+  Result<std::vector<float>> Vector(ItemId id, const std::string& space = "");
 
   Result<ForgetReport> Forget(const ForgetOptions& options);
   Result<Record> Tag(ItemId id, const std::vector<std::string>& add,
@@ -165,6 +183,8 @@ class ESPY_EXPORT Library {
   // measure_recall: compares the index with exact search on a sample of the library's own vectors
   // (seconds).
   Result<LibraryInfo> Info(bool measure_recall = false);
+  // The recall@10 that the effort is moved to hold: 0.5 to 0.9999. Kept in the library.
+  Status SetRecallTarget(double target);
   // Checksums, rows, references, and every item in the index. Works read-only unless it is to
   // repair.
   Result<VerifyReport> Verify(bool repair = false, const ProgressFn& progress = {},
@@ -181,6 +201,27 @@ class ESPY_EXPORT Library {
   // Until no segment is being built; the last build's outcome. Cancelled when stopped: the next
   // opening goes on building.
   Status WaitForBackground(const ProgressFn& progress = {}, std::stop_token stop = {});
+
+  // Makes the model's space the library's current one: gives every item that has none a vector in
+  // it, builds its index, and switches in one step. Meanwhile searches answer from the old space,
+  // and ingests write for both. Stopped or killed it has lost only what was under way: the next
+  // call goes on. With the current model it embeds what lacks a vector, or has only a thumbnail's.
+  // `model` is a name or a directory, or a space of the library. Unavailable: pictures failed and
+  // are not allowed to, or another migration runs. The old space stays, until it is dropped.
+  Result<MigrationReport> UseModel(const std::string& model, const MigrationOptions& options = {},
+                                   const ProgressFn& progress = {}, std::stop_token stop = {});
+  // The same for the model that was current before: at once, when every item has its vector there.
+  Result<MigrationReport> RollBack(const MigrationOptions& options = {},
+                                   const ProgressFn& progress = {}, std::stop_token stop = {});
+  // UseModel on a thread of the library's own; closing the library stops it. WaitForMigration tells
+  // its outcome, or NotFound when none was started; Cancelled when the waiting was stopped.
+  Status StartUseModel(const std::string& model, const MigrationOptions& options = {});
+  Result<MigrationReport> WaitForMigration(const ProgressFn& progress = {},
+                                           std::stop_token stop = {});
+  void StopMigration();  // the one in the background: returns at once
+  // Frees the vectors and the index of a space (a model's name, a space's id or number) that is not
+  // the current one: what a migration left half-done, or what one retired.
+  Result<DropReport> DropSpace(const std::string& name);
 
   class Impl;
 

@@ -13,6 +13,9 @@
 
 namespace espy {
 
+// Recall@10 that the index is to have, until Library::SetRecallTarget says otherwise.
+inline constexpr double kDefaultRecallTarget = 0.98;
+
 enum class Durability {
   kSync,   // an acknowledged change survives a power cut (group commit with fdatasync)
   kAsync,  // it survives a crash of the program, not of the machine
@@ -43,6 +46,9 @@ struct OpenOptions {
   // half of the budget.
   std::optional<std::uint64_t> disk_quota;
   std::optional<std::uint64_t> memory_budget;
+  // This part of all searches is made again exactly, when the library is idle, to measure recall:
+  // see Library::SetRecallTarget. 0: none. Read-only openings measure nothing.
+  double recall_share = 0.01;
   // After Open reported a damaged write-ahead log: open with what is intact; the log hook is told
   // what was lost.
   bool recover_tail = false;

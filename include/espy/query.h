@@ -23,7 +23,9 @@ struct QueryTerm {
   std::string text;           // the phrase (UTF-8), or the picture's path
   ItemId item = kNoItem;      // for kItem
   std::vector<float> vector;  // for kVector: the space's dimension, any length other than 0
-  float weight = 1.0f;        // negative: away from this
+  std::string space;  // for kVector: the id of the space it is of, which must be the one searched;
+                      // "": not checked
+  float weight = 1.0f;  // negative: away from this
 };
 
 // Examples steer a query by Rocchio's rule (1971; Manning, Raghavan and Schuetze, 2008, ch. 9.1.1):
@@ -72,7 +74,9 @@ struct SearchOptions {
   bool has_min_score = false;  // keep only hits whose score is at least min_score
   float min_score = 0;
   bool exclude_query_items = false;  // leave out the items that the query itself names (similar)
-  bool exact = false;                // search every vector exactly, whatever index there is
+  std::string space;   // which space is searched: a model's name, a space's id (its first digits
+                       // suffice) or number; "": the library's current one
+  bool exact = false;  // search every vector exactly, whatever index there is
 
   // Leave out what is not related (not together with has_min_score). For one phrase and a model
   // with a calibrated probability: the hits end where their expected F1 is greatest. Else they end

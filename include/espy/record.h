@@ -83,6 +83,10 @@ struct Record {
   std::optional<Place> place;         // EXIF GPS
   std::uint64_t perceptual_hash = 0;  // 64-bit DCT hash; near copies differ in few bits
   PixelSource pixels_from = PixelSource::kPicture;
+  // Spaces (SpaceInfo::number, ascending) in which the vector is of the thumbnail that the library
+  // keeps, not of pixels_from; and in which a migration could make none.
+  std::vector<std::uint32_t> spaces_by_thumbnail;
+  std::vector<std::uint32_t> spaces_without;
   std::vector<std::string> tags;             // a person's own words, sorted
   std::string caption;                       // "" when there is none
   std::map<std::string, FieldValue> fields;  // a person's own, by name: Library::SetFields

@@ -89,8 +89,7 @@ Status CommitEdits(const Step& step, const World& before, Library& library) {
       }
     }
     if (old == before.items.end() || old->second.half != after->half) {
-      change.transaction.PutVector(space->number, id, after->half);
-      change.vectors.emplace_back(id, after->half);
+      change.PutVector(space->number, id, after->half);
     }
     if (old == before.items.end() || old->second.thumbnail != after->thumbnail) {
       change.transaction.PutThumbnail(id, after->thumbnail);

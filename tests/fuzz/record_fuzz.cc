@@ -99,6 +99,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
       break;
     case 4:
+      if (const auto row = storage::ParseRecall(bytes); row.ok()) {
+        Require(*storage::ParseRecall(storage::EncodeRecall(*row)) == *row);
+      }
       if (const auto entry = storage::ParseLogEntry(9, bytes); entry.ok()) {
         Require(storage::ParseLogEntry(9, storage::EncodeLogEntry(*entry))->item == entry->item);
       }

@@ -29,6 +29,8 @@ inline Record SampleRecord(std::uint64_t n) {
   if (n % 4 == 0) record.place = Place{51.5, -0.1};
   record.perceptual_hash = n * 0x123456789abcdefULL;
   record.pixels_from = static_cast<PixelSource>(n % 3);
+  if (n % 5 == 0) record.spaces_by_thumbnail = {2, static_cast<std::uint32_t>(2 + n)};
+  if (n % 7 == 0) record.spaces_without = {3};
   record.tags = {"beach", "tag" + std::to_string(n)};
   record.caption = n % 2 == 1 ? "a picture" : "";
   record.fields = {{"rating", static_cast<std::int64_t>(n % 6) - 1}, {"sharp", n % 2 == 0}};

@@ -221,14 +221,57 @@ TEST(Store, SpacesAreNumberedOnceAndTheFirstIsCurrent) {
     EXPECT_EQ(store->AddSpace(SampleSpace())->number, 1u);
     EXPECT_EQ(store->AddSpace(SampleSpace())->number, 2u);
     EXPECT_EQ(*store->CurrentSpace(), 1u);
-    ESPY_ASSERT_OK(store->SetCurrentSpace(2));
-    EXPECT_EQ(store->SetCurrentSpace(3).code(), StatusCode::kNotFound);
+    ESPY_ASSERT_OK(store->SwitchSpace(2, SpaceRole::kKept));
+    EXPECT_EQ(store->SwitchSpace(3, SpaceRole::kKept).code(), StatusCode::kNotFound);
   }
   auto store = OpenOrDie(dir / "lib", {.read_only = true});
   EXPECT_EQ(*store->CurrentSpace(), 2u);
   const Result<std::vector<SpaceRow>> spaces = store->Spaces();
   ASSERT_EQ(spaces->size(), 2u);
   EXPECT_EQ((*spaces)[1].space_id, "space-id");
+}
+
+TEST(Store, ASwitchKeepsTheWayBackAndADroppedSpaceLeavesNothing) {
+  TempDir dir;
+  {
+    auto store = OpenOrDie(dir / "lib");
+    SpaceRow filling = SampleSpace();
+    filling.role = SpaceRole::kFilling;
+    ESPY_ASSERT_OK(store->AddSpace(SampleSpace()));
+    ESPY_ASSERT_OK(store->AddSpace(filling));
+    EXPECT_EQ(store->PreviousSpace().status().code(), StatusCode::kNotFound);
+    CommitOrDie(*store, SampleTransaction(1));
+    Transaction both;
+    both.PutVector(2, SampleRecord(1).id, SampleVector(2));
+    CommitOrDie(*store, std::move(both));
+    ESPY_ASSERT_OK(store->PutChunk(1, 4, 0, std::string(10'000, 'x')));
+    ESPY_ASSERT_OK(store->PutManifest(1, "one"));
+    ESPY_ASSERT_OK(store->SwitchSpace(2, SpaceRole::kFed));
+    EXPECT_EQ(*store->PreviousSpace(), 1u);
+    EXPECT_EQ((*store->Spaces())[0].role, SpaceRole::kFed);
+    EXPECT_EQ((*store->Spaces())[1].role, SpaceRole::kKept);
+    ESPY_ASSERT_OK(store->SetSpaceRole(1, SpaceRole::kKept));
+    EXPECT_EQ((*store->Spaces())[0].role, SpaceRole::kKept);
+    EXPECT_EQ(*store->Verify(false), std::vector<std::string>{});
+
+    EXPECT_EQ(store->DropSpace(2).code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(store->DropSpace(9).code(), StatusCode::kNotFound);
+    ESPY_ASSERT_OK(store->DropSpace(1));
+    ESPY_ASSERT_OK(store->FreeDropped(1));
+    EXPECT_EQ(store->PreviousSpace().status().code(), StatusCode::kNotFound);
+  }
+  auto store = OpenOrDie(dir / "lib");
+  EXPECT_EQ(store->Spaces()->size(), 1u);
+  EXPECT_EQ(*store->CountVectors(1), 0u);
+  EXPECT_EQ(*store->CountVectors(2), 1u);
+  EXPECT_EQ(store->GetManifest(1).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(store->GetChunk(1, 4, 0).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(*store->ListSegments(1), std::vector<std::uint64_t>{});
+  EXPECT_EQ(*store->Verify(false), std::vector<std::string>{});
+  // A number stands in the log for ever.
+  ESPY_ASSERT_OK(store->AddSpace(SampleSpace()));
+  ESPY_ASSERT_OK(store->DropSpace(3));
+  EXPECT_EQ(store->AddSpace(SampleSpace())->number, 4u);
 }
 
 TEST(Store, SegmentsAreListedReadCheckedAndDeletedBySpace) {

@@ -335,7 +335,7 @@ TEST(Store, ListsAreReadAsOfASnapshotAndGoWithTheirSegment) {
 TEST(Store, VectorsAreReadByManyIdsAndThoseThatAreNotThereArePassedOver) {
   TempDir dir;
   auto store = OpenOrDie(dir / "lib");
-  ESPY_ASSERT_OK(store->AddSpace(SampleSpace()).status());
+  ESPY_ASSERT_OK(store->AddSpace(SampleSpace()));
   Transaction transaction;
   for (ItemId id = 2; id <= 2'000; id += 2) {
     transaction.PutVector(1, id, std::vector<std::uint16_t>(4, static_cast<std::uint16_t>(id)));

@@ -71,7 +71,6 @@ TEST_F(DiskIndexTest, FindsReopensAndKeepsWhatAViewSaw) {
   ESPY_ASSERT_OK(index->Maintain(false, {}));
   const auto view = index->TakeView();
   ASSERT_NE(view->Plan({}).find("IVF-PQ on disk over 5000 rows"), std::string::npos);
-  EXPECT_EQ(*store_->Verify(false), std::vector<std::string>{});
   int hits = 0;
   std::vector<std::vector<float>> queries;
   std::vector<std::vector<index::Candidate>> answers;
@@ -88,7 +87,7 @@ TEST_F(DiskIndexTest, FindsReopensAndKeepsWhatAViewSaw) {
   EXPECT_GE(hits, 285);
 
   // Everything is merged anew, and the old lists are deleted: the view goes on as it was.
-  Put(index.get(), kRows + 1, kRows + 2'000);
+  Put(index.get(), kRows + 1, kRows + 2'500);
   ESPY_ASSERT_OK(index->Maintain(true, {}));
   for (std::size_t q = 0; q < queries.size(); ++q) {
     const auto again = view->Search(queries[q], {});

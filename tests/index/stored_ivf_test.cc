@@ -8,80 +8,20 @@
 #include <set>
 
 #include "base/half.h"
-#include "base/status_macros.h"
-#include "index/row_reader.h"
 #include "tests/index/memory_store.h"
 #include "tests/index/oracle.h"
+#include "tests/index/store_with_rows.h"
 #include "tests/support/temp_dir.h"
 
 namespace espy::index {
 namespace {
 
 using espy::testing::ClusteredData;
-using espy::testing::Half;
 using espy::testing::MemoryStore;
+using espy::testing::StoreWithRows;
 
 constexpr std::int64_t kDimension = 48;  // not a multiple of the padding
 constexpr std::uint64_t kRows = 6'000;
-
-// A MemoryStore that keeps lists, and the rows themselves as the engine's storage does.
-class StoreWithRows final : public SegmentStore {
- public:
-  Status WriteChunk(std::uint64_t segment, std::uint32_t chunk, std::string_view bytes) override {
-    return store_.WriteChunk(segment, chunk, bytes);
-  }
-  Result<std::string> ReadChunk(std::uint64_t segment, std::uint32_t chunk) override {
-    return store_.ReadChunk(segment, chunk);
-  }
-  Status DeleteSegment(std::uint64_t segment) override {
-    std::erase_if(lists, [&](const auto& entry) { return std::get<0>(entry.first) == segment; });
-    return store_.DeleteSegment(segment);
-  }
-  Result<std::vector<std::uint64_t>> ListSegments() override { return store_.ListSegments(); }
-  Status WriteManifest(std::string_view bytes) override { return store_.WriteManifest(bytes); }
-  Result<std::string> ReadManifest() override { return store_.ReadManifest(); }
-  Status WriteListChunk(std::uint64_t segment, std::uint32_t list, std::uint32_t chunk,
-                        std::string_view bytes) override {
-    EXPECT_LE(bytes.size(), kListChunkBytes);
-    lists[{segment, list, chunk}] = bytes;
-    return Status::Ok();
-  }
-  std::shared_ptr<const RowReader> Rows() override { return std::make_shared<Reader>(rows, lists); }
-
-  using Lists = std::map<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>, std::string>;
-  Lists lists;
-  std::map<std::uint64_t, Half> rows;
-
- private:
-  // As of the moment it was made.
-  class Reader final : public RowReader {
-   public:
-    Reader(const std::map<std::uint64_t, Half>& rows_now, const Lists& lists_now)
-        : rows_(rows_now), lists_(lists_now) {}
-    Status Read(std::span<const std::uint64_t> ids, const RowFn& row) const override {
-      for (std::size_t i = 0; i < ids.size(); ++i) {
-        EXPECT_TRUE(i == 0 || ids[i - 1] < ids[i]);
-        const auto found = rows_.find(ids[i]);
-        if (found != rows_.end()) row(i, found->second);
-      }
-      return Status::Ok();
-    }
-
-    Status ReadList(std::uint64_t segment, std::uint32_t list,
-                    const std::function<Status(std::string_view)>& chunk) const override {
-      for (auto at = lists_.lower_bound({segment, list, 0}); at != lists_.end(); ++at) {
-        if (std::get<0>(at->first) != segment || std::get<1>(at->first) != list) break;
-        ESPY_RETURN_IF_ERROR(chunk(at->second));
-      }
-      return Status::Ok();
-    }
-
-   private:
-    const std::map<std::uint64_t, Half> rows_;
-    const Lists lists_;
-  };
-  MemoryStore store_;
-};
 
 class StoredIvfTest : public ::testing::Test {
  protected:

@@ -1,4 +1,5 @@
 // search: the stages in their order.
+#include <memory>
 #include <optional>
 
 #include "base/status_macros.h"
@@ -66,8 +67,9 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   ESPY_RETURN_IF_ERROR(CheckOptions(options));
   if (in_words) ESPY_RETURN_IF_ERROR(search::CheckWords(query, options));
   // Before anything is encoded: a mistyped filter is told at once.
+  std::unique_ptr<const where::Filter> filter;
   if (!options.where.empty()) {
-    ESPY_RETURN_IF_ERROR(ParseFilter(impl_->store.get(), options.where).status());
+    ESPY_ASSIGN_OR_RETURN(filter, ParseFilter(impl_->store.get(), options.where));
   }
   const std::uint64_t question = search::Fingerprint(query, options);
   std::optional<search::Cursor> after;
@@ -102,7 +104,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
 
   const std::int64_t search_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const search::Allowed allowed,
-                        search::AllowedItems(impl_.get(), options.where, *state));
+                        search::AllowedItems(impl_.get(), filter.get(), *state));
   search::Candidates page;
   if (in_words) {
     std::optional<float> cut;

@@ -17,6 +17,7 @@
 
 #include "engine/library_impl.h"
 #include "engine/search/cursor.h"
+#include "engine/where/where.h"
 #include "espy/query.h"
 
 namespace espy::search {
@@ -50,8 +51,8 @@ struct Candidates {
 Status CheckQuery(const Query& query);
 Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const ReadState& state);
 
-// filter.cc
-Result<Allowed> AllowedItems(Library::Impl* library, const std::string& where,
+// filter.cc: `filter` may be null.
+Result<Allowed> AllowedItems(Library::Impl* library, const where::Filter* filter,
                              const ReadState& state);
 
 // candidates.cc: the n best by cosine, when there are as many. Of the options it looks at whether

@@ -85,7 +85,8 @@ void AddCompute(CLI::App* app, ComputeFlags* target) {
   AddChoice(app, "--precision", "NUMBERS", kPrecisions, &PrecisionName, &target->precision,
             "numbers that the model multiplies in (auto: the fastest here of full accuracy)");
   AddChoice(app, "--device", "DEVICE", kDevices, &DeviceName, &target->device,
-            "where the model computes (cpu; auto: the GPU if there is one)");
+            "where the model computes and large indexes are searched (cpu; auto: the GPU if there "
+            "is one)");
   app->add_option("--vram", target->vram,
                   "most of the GPU's memory that model and index may use, as 8G (what is free)")
       ->type_name("BYTES")

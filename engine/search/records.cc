@@ -6,7 +6,8 @@
 #include "base/status_macros.h"
 #include "engine/search/stages.h"
 
-namespace espy::search {
+namespace espy {
+namespace search {
 
 Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Ranked>& rows,
                                   bool calibrated, const ReadState& state) {

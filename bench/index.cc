@@ -3,7 +3,7 @@
 //   bench_index FOLDER KIND [THREADS [ROWS]]
 //
 // FOLDER holds base.f32 (n x 512), query.f32 (q x 512) and gt.i64 (q x 100: the nearest rows of
-// each query). KIND: auto, flat or a number of IndexKind. Builds one segment on THREADS threads,
+// each query). KIND: a name of index_kind.h, and not disk. Builds one segment on THREADS threads,
 // prints
 // {"build_s", "bytes_a_vector"} and then answers each line "EFFORT THREADS BATCH SECONDS" of its
 // standard input with {"recall", "per_s", "p50_us", "p99_us"}; EFFORT 0 is exact search, BATCH the
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/half.h"
+#include "index/index_kind.h"
 #include "index/vector_index.h"
 
 namespace espy {
@@ -142,9 +143,12 @@ int Run(const std::string& folder, const std::string& kind, int threads, std::in
   index::IndexOptions options;
   options.dimension = kDimension;
   options.threads = threads;
-  options.kind = kind == "auto"   ? index::IndexKind::kAuto
-                 : kind == "flat" ? index::IndexKind::kFlat
-                                  : static_cast<index::IndexKind>(std::stoi(kind));
+  const Result<index::IndexKind> parsed = index::ParseIndexKind(kind);
+  if (!parsed.ok()) {
+    std::fprintf(stderr, "%s\n", parsed.status().message().c_str());
+    return 2;
+  }
+  options.kind = *parsed;
   NoStore store;
   const auto index = index::VectorIndex::Empty(options, &store);
   std::int64_t n = 0;

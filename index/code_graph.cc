@@ -9,7 +9,8 @@ LinkTable::LinkTable(std::int64_t n, std::int64_t lines)
     : n_(n),
       lines_(lines),
       link_bytes_(LinkBytes(n)),
-      degree_(lines * kCodeLine / link_bytes_),
+      // A link is read as four bytes, the last one within its row too.
+      degree_((lines * kCodeLine - (4 - link_bytes_)) / link_bytes_),
       mask_(link_bytes_ == 3 ? 0xffffff : 0xffffffff),
       data_(MakeAligned<std::uint8_t>(static_cast<std::size_t>(n * lines * kCodeLine))) {
   std::memset(data_.get(), 0xff, static_cast<std::size_t>(bytes()));

@@ -265,6 +265,8 @@ TEST(LinkTable, KeepsLinksInOrderUpToItsDegree) {
   EXPECT_EQ(read(3), links);
   EXPECT_EQ(read(4), std::vector<std::int32_t>{7});
   EXPECT_EQ(read(5), std::vector<std::int32_t>{});
+  EXPECT_EQ(LinkTable(1000, 2).degree(), 42);
+  EXPECT_EQ(LinkTable(1000, 3).degree(), 63) << "64 would be read a byte beyond the row";
   EXPECT_EQ(LinkTable::LinkBytes(0xfffffe), 3);
   EXPECT_EQ(LinkTable::LinkBytes(0xffffff), 4);
 }

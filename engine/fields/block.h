@@ -57,6 +57,7 @@ class Block {
     kNumbers
   };
 
+  std::shared_ptr<const Bitmap> AllOf(const where::Filter& filter) const;
   std::shared_ptr<const Bitmap> TestRows(const where::Test& test) const;
   Bitmap Positive(const where::Test& test) const;
   Bitmap PlaceRows(const where::Test& test) const;

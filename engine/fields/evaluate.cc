@@ -1,5 +1,7 @@
 // A filter over a block: bitmaps of its tests, joined as the expression says.
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "engine/fields/block.h"
 
@@ -33,13 +35,44 @@ std::shared_ptr<const Bitmap> Block::Rows(const Filter& filter) const {
   if (filter.kind == Filter::Kind::kNot) {
     return std::make_shared<const Bitmap>(Complement(*Rows(*filter.parts.front()), rows()));
   }
+  if (filter.kind == Filter::Kind::kAnd) return AllOf(filter);
   auto joined = std::make_shared<Bitmap>(*Rows(*filter.parts.front()));
-  for (std::size_t i = 1; i < filter.parts.size(); ++i) {
-    if (filter.kind == Filter::Kind::kOr) {
-      *joined |= *Rows(*filter.parts[i]);
-    } else if (!joined->isEmpty()) {
-      *joined &= *Rows(*filter.parts[i]);
+  for (std::size_t i = 1; i < filter.parts.size(); ++i) *joined |= *Rows(*filter.parts[i]);
+  return joined;
+}
+
+// Both ends of a range (width >= 100 and width < 200) are one question of the column: each alone
+// may let half of the rows pass, and both together a few.
+std::shared_ptr<const Bitmap> Block::AllOf(const Filter& filter) const {
+  std::map<const NumberColumn*, where::Interval> ranges;
+  std::shared_ptr<Bitmap> joined;
+  const auto join = [&](const Bitmap& rows) {
+    if (joined == nullptr) {
+      joined = std::make_shared<Bitmap>(rows);
+    } else {
+      *joined &= rows;
     }
+  };
+  std::vector<const Filter*> others;
+  for (const auto& part : filter.parts) {
+    const Test& test = part->test;
+    const NumberColumn* column = part->kind == Filter::Kind::kTest && test.field != nullptr &&
+                                         test.op != Op::kHas && !test.negative()
+                                     ? ColumnOf(test.field)
+                                     : nullptr;
+    if (column == nullptr) {
+      others.push_back(part.get());
+      continue;
+    }
+    where::Interval& range = ranges[column];
+    range.low = std::max(range.low, test.number->low);
+    range.high = std::min(range.high, test.number->high);
+  }
+  for (const auto& [column, range] : ranges) {
+    if (joined == nullptr || !joined->isEmpty()) join(column->Rows(range));
+  }
+  for (const Filter* part : others) {
+    if (joined == nullptr || !joined->isEmpty()) join(*Rows(*part));
   }
   return joined;
 }

@@ -77,4 +77,4 @@ TEXT_SUFFIXES = {".cc", ".h", ".cu", ".cuh", ".cmake", ".txt", ".md", ".py", ".s
 CODE_SUFFIXES = {".cc", ".h", ".cu", ".cuh"}
 # Data that a program wrote, or that a test needs as it is.
 GENERATED = ("tests/fuzz/seeds/", "tests/imaging/data/", "tests/encoders/data/",
-             "tests/encoders/tokenizers/", "tests/compat/", "models/espy-mini/")
+             "tests/encoders/tokenizers/", "tests/compat/", "models/espy-mini/", "docs/man/")

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -48,9 +49,17 @@ struct ThreadPool::Loop {
   std::atomic<std::int64_t> next{0};
   std::atomic<int> helpers{0};  // workers inside; changed under the pool's mutex alone
   std::condition_variable left;
+  std::atomic<bool> thrown{false};
+  std::exception_ptr exception;  // the first; written by whoever set `thrown`
 
-  void Run() {
-    for (std::int64_t i = next++; i < n; i = next++) (*body)(i);
+  // What the body throws ends the loop, and is thrown again where the loop was asked for.
+  void Run() noexcept {
+    try {
+      for (std::int64_t i = next++; i < n; i = next++) (*body)(i);
+    } catch (...) {
+      next = n;
+      if (!thrown.exchange(true)) exception = std::current_exception();
+    }
   }
 };
 
@@ -91,6 +100,7 @@ void ThreadPool::ParallelFor(std::int64_t n, const std::function<void(std::int64
   // Under the mutex the last helper is known to be done with the loop, not only with its work.
   std::unique_lock lock(mutex_);
   loop.left.wait(lock, [&] { return loop.helpers == 0; });
+  if (loop.thrown) std::rethrow_exception(loop.exception);
 }
 
 void ThreadPool::Work() {

@@ -129,15 +129,21 @@ class TowerEncoder : public Encoder {
     return done ? Status::Ok() : Text().status();
   }
 
-  // Loading, once; a failure is told again to each later caller.
+  // Loading, once; a failure is told again to each later caller, unless another attempt may
+  // succeed.
+  static bool IsLasting(const Status& failed) {
+    return failed.code() != StatusCode::kResourceExhausted;
+  }
   Result<const ImageTower*> Image() const {
     std::lock_guard lock(image_mutex_);
     if (image_ == nullptr && image_error_.ok()) {
       Result<std::unique_ptr<ImageTower>> loaded = Caught([&] { return LoadImage(); });
       if (loaded.ok()) {
         image_ = std::move(loaded).value();
+      } else if (Status failed = loaded.status(); IsLasting(failed)) {
+        image_error_ = std::move(failed);
       } else {
-        image_error_ = loaded.status();
+        return failed;
       }
     }
     if (image_ == nullptr) return image_error_;
@@ -150,8 +156,10 @@ class TowerEncoder : public Encoder {
       Result<std::unique_ptr<Tokenizer>> loaded = Caught([&] { return LoadWordsOfModel(); });
       if (loaded.ok()) {
         tokenizer_ = std::move(loaded).value();
+      } else if (Status failed = loaded.status(); IsLasting(failed)) {
+        text_error_ = std::move(failed);
       } else {
-        text_error_ = loaded.status();
+        return failed;
       }
     }
     if (tokenizer_ == nullptr) return text_error_;
@@ -165,8 +173,10 @@ class TowerEncoder : public Encoder {
       Result<std::unique_ptr<TextTower>> loaded = Caught([&] { return LoadText(*tokenizer); });
       if (loaded.ok()) {
         text_ = std::move(loaded).value();
+      } else if (Status failed = loaded.status(); IsLasting(failed)) {
+        text_error_ = std::move(failed);
       } else {
-        text_error_ = loaded.status();
+        return failed;
       }
     }
     if (text_ == nullptr) return text_error_;

@@ -8,6 +8,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 namespace {
@@ -39,10 +40,14 @@ void Library::Impl::StartBackground() {
         fields = fields_;
       }
       if (fields && fields->NeedsMerge()) {
-        fields->Merge(stop);
-        std::lock_guard lock(write_mutex_);
-        fields->Publish();
-        if (fields == fields_) RefreshStateLocked();
+        try {
+          fields->Merge(stop);
+          std::lock_guard lock(write_mutex_);
+          fields->Publish();
+          if (fields == fields_) RefreshStateLocked();
+        } catch (const std::bad_alloc&) {  // it is tried again after the next change
+          Log(LogLevel::kWarning, "merging what filters read: there is not enough memory");
+        }
       }
       Status outcome;
       for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
@@ -118,10 +123,12 @@ Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::s
   return background_status_;
 }
 
-Status Library::WaitForBackground(const ProgressFn& progress, std::stop_token stop) {
+Status Library::WaitForBackground(const ProgressFn& progress, std::stop_token stop) try {
   ESPY_RETURN_IF_ERROR(impl_->WaitForBackground(progress, stop));
   if (impl_->options.read_only) return Status::Ok();
   return impl_->words->CatchUp(progress, stop);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("waiting for the builder");
 }
 
 }  // namespace espy

@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "storage/backup.h"
 #include "storage/library_files.h"
 
@@ -35,7 +36,7 @@ Status Rename(const std::string& from, const std::string& to) {
 }  // namespace
 
 Result<BackupReport> Library::Backup(const BackupOptions& options, const ProgressFn& progress,
-                                     std::stop_token stop) {
+                                     std::stop_token stop) try {
   if (options.directory.empty()) {
     return Status::InvalidArgument("backup: names no directory to back up into");
   }
@@ -47,6 +48,8 @@ Result<BackupReport> Library::Backup(const BackupOptions& options, const Progres
                                    "better on another disk");
   }
   return impl_->store->Backup(absolute, progress, stop);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("backup");
 }
 
 Result<std::vector<BackupGeneration>> ListBackups(const std::string& directory) {

@@ -12,6 +12,7 @@
 
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 namespace {
@@ -80,7 +81,7 @@ float Cosine(std::span<const float> a, std::span<const float> b) {
 
 }  // namespace
 
-Result<std::vector<DuplicateGroup>> Library::Duplicates(const DuplicateOptions& options) {
+Result<std::vector<DuplicateGroup>> Library::Duplicates(const DuplicateOptions& options) try {
   if (options.max_hash_distance < 0 || options.max_hash_distance > 32) {
     return Status::InvalidArgument("duplicates: the hash distance must be 0 to 32 bits");
   }
@@ -141,6 +142,8 @@ Result<std::vector<DuplicateGroup>> Library::Duplicates(const DuplicateOptions& 
     return std::make_pair(!a.exact, a.records[0].id) < std::make_pair(!b.exact, b.records[0].id);
   });
   return groups;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("duplicates");
 }
 
 }  // namespace espy

@@ -4,6 +4,7 @@
 #include "base/status_macros.h"
 #include "engine/filter.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "engine/transfer/file_writer.h"
 #include "engine/transfer/npy.h"
 #include "engine/transfer/record_json.h"
@@ -52,7 +53,7 @@ Result<Target> OpenTarget(Env* env, const ExportOptions& options, std::int64_t d
 }  // namespace
 
 Result<ExportReport> Library::Export(const ExportOptions& options, const ProgressFn& progress,
-                                     std::stop_token stop) {
+                                     std::stop_token stop) try {
   std::unique_ptr<const where::Filter> filter;
   if (!options.where.empty()) {
     ESPY_ASSIGN_OR_RETURN(filter, ParseFilter(impl_->store.get(), options.where));
@@ -107,6 +108,8 @@ Result<ExportReport> Library::Export(const ExportOptions& options, const Progres
   }
   ESPY_RETURN_IF_ERROR(target.lines->Finish());
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("export");
 }
 
 }  // namespace espy

@@ -11,6 +11,7 @@ Status Library::Impl::OpenFields() {
   std::lock_guard making(fields_mutex_);
   {
     std::lock_guard lock(write_mutex_);
+    if (behind_) ESPY_RETURN_IF_ERROR(CatchUpLocked());
     if (fields_) return Status::Ok();
   }
   // Commits go on meanwhile; what they change is taken up after.
@@ -63,7 +64,7 @@ Result<std::shared_ptr<const ReadState>> Library::Impl::FilterState() {
   for (;;) {
     {
       std::lock_guard lock(state_mutex_);
-      if (state_ && state_->fields) return state_;
+      if (state_ && state_->fields && !behind_) return state_;
     }
     ESPY_RETURN_IF_ERROR(OpenFields());
   }

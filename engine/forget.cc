@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "engine/where/where.h"
 
 namespace espy {
@@ -11,7 +12,7 @@ namespace {
 constexpr std::size_t kItemsATransaction = 256;
 }
 
-Result<ForgetReport> Library::Forget(const ForgetOptions& options) {
+Result<ForgetReport> Library::Forget(const ForgetOptions& options) try {
   if (options.targets.empty() && options.where.empty()) {
     return Status::InvalidArgument("forget: names nothing; give paths, ids or --where");
   }
@@ -34,6 +35,8 @@ Result<ForgetReport> Library::Forget(const ForgetOptions& options) {
   if (options.dry_run) return report;
   ESPY_RETURN_IF_ERROR(impl_->ForgetItems(report.records));
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("forget");
 }
 
 Status Library::Impl::ForgetItems(const std::vector<Record>& records) {

@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "encoders/model_store.h"
+#include "engine/out_of_memory.h"
 #include "engine/picture.h"
 
 namespace espy {
@@ -368,7 +369,7 @@ Status ImportRows(Library::Impl* library, storage::SpaceNumber space, std::vecto
 }
 
 Result<ImportReport> Library::Import(std::span<const ImportItem> items,
-                                     const ImportOptions& options) {
+                                     const ImportOptions& options) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   const std::int64_t start = impl_->env->MonotonicNs();
   ImportReport report;
@@ -391,6 +392,8 @@ Result<ImportReport> Library::Import(std::span<const ImportItem> items,
   ESPY_RETURN_IF_ERROR(ImportRows(impl_.get(), space.number, std::move(rows), &report));
   report.seconds = static_cast<double>(impl_->env->MonotonicNs() - start) * 1e-9;
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("import");
 }
 
 }  // namespace espy

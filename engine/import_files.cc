@@ -7,6 +7,7 @@
 #include "base/mapped_file.h"
 #include "base/status_macros.h"
 #include "engine/import.h"
+#include "engine/out_of_memory.h"
 #include "engine/transfer/npy.h"
 #include "engine/transfer/record_json.h"
 
@@ -217,7 +218,7 @@ class FileImport {
 }  // namespace
 
 Result<ImportReport> Library::ImportFiles(const ImportFilesOptions& options,
-                                          const ProgressFn& progress, std::stop_token stop) {
+                                          const ProgressFn& progress, std::stop_token stop) try {
   if (!options.dry_run) ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   const std::int64_t start = impl_->env->MonotonicNs();
   FileImport import(impl_.get(), options, progress, std::move(stop));
@@ -225,6 +226,8 @@ Result<ImportReport> Library::ImportFiles(const ImportFilesOptions& options,
   ImportReport report = import.TakeReport();
   report.seconds = static_cast<double>(impl_->env->MonotonicNs() - start) * 1e-9;
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("importfiles");
 }
 
 }  // namespace espy

@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "engine/migrate/wanted.h"
+#include "engine/out_of_memory.h"
 #include "engine/recall/window.h"
 #include "espy/model.h"
 #include "index/device_search.h"
@@ -54,7 +55,7 @@ Result<double> Library::Impl::MeasureRecall(const ReadState& state) {
   return static_cast<double>(found) / static_cast<double>(std::max<std::int64_t>(1, wanted));
 }
 
-Result<LibraryInfo> Library::Info(bool measure_recall) {
+Result<LibraryInfo> Library::Info(bool measure_recall) try {
   LibraryInfo info;
   info.path = impl_->path;
   info.format_version = storage::kFormatVersion;
@@ -119,9 +120,11 @@ Result<LibraryInfo> Library::Info(bool measure_recall) {
     }));
   }
   return info;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("info");
 }
 
-Status Library::SetRecallTarget(double target) {
+Status Library::SetRecallTarget(double target) try {
   if (!(target >= 0.5 && target <= 0.9999)) {
     return Status::InvalidArgument(
         "recall target: must be 0.5 to 0.9999; for all of it search "
@@ -130,6 +133,8 @@ Status Library::SetRecallTarget(double target) {
   ESPY_RETURN_IF_ERROR(impl_->store->PutRecallTarget(target));
   impl_->recall->SetTarget(target);
   return Status::Ok();
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("setrecalltarget");
 }
 
 index::IndexStats Library::Impl::Stats(const OpenSpace& space) {

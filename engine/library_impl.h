@@ -6,6 +6,7 @@
 #ifndef ESPY_ENGINE_LIBRARY_IMPL_H_
 #define ESPY_ENGINE_LIBRARY_IMPL_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -191,15 +192,20 @@ class Library::Impl {
   // The items as they are in `snapshot` now (null: in the store).
   Status UpdateFieldsLocked(fields::Table* table, std::vector<ItemId> ids,
                             const storage::Snapshot* snapshot);
+  // The log above `applied`; from 0 on, every vector there is.
   Status ReplayLog(const OpenSpace& space, index::VectorIndex* index,
-                   const storage::Snapshot& snapshot);
+                   const storage::Snapshot& snapshot, std::uint64_t applied);
+  // A change that is made becomes visible; and after memory did not suffice for that.
+  void ShowLocked(const Change& change, std::uint64_t seq, std::vector<ItemId> touched);
+  Status CatchUpLocked();
 
   std::uint64_t disk_quota_ = 0, memory_budget_ = 0;  // constant after OpenLimits
   std::uint64_t disk_known_ = 0;           // guarded by write_mutex_: bytes at the last look
   std::uint64_t disk_since_ = UINT64_MAX;  // guarded by write_mutex_: taken in since then
 
   std::mutex write_mutex_;
-  std::mutex fields_mutex_;                // held while the table is made; before write_mutex_
+  std::atomic<bool> behind_{false};  // written under write_mutex_: views lack changes that are made
+  std::mutex fields_mutex_;          // held while the table is made; before write_mutex_
   std::shared_ptr<fields::Table> fields_;  // guarded by write_mutex_
   std::mutex state_mutex_;
   // Guarded by state_mutex_: of each space whose index is open; all of one snapshot.

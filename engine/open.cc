@@ -4,6 +4,7 @@
 #include "base/env.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "index/index_kind.h"
 
 namespace espy {
@@ -71,7 +72,7 @@ Result<std::unique_ptr<Library>> Library::Open(const std::string& path,
 
 Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
                                                      const OpenOptions& options,
-                                                     const testing::LibraryHooks& hooks) {
+                                                     const testing::LibraryHooks& hooks) try {
   if (options.threads < 0) {
     return Status::InvalidArgument("threads: " + std::to_string(options.threads) +
                                    " is negative; give 0 for one a core");
@@ -90,6 +91,8 @@ Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
   }
   if (!options.read_only && options.background_build) impl->StartBackground();
   return std::unique_ptr<Library>(new Library(std::move(impl)));
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("open");
 }
 
 namespace testing {

@@ -3,27 +3,32 @@
 
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "text/stemmer.h"
 
 namespace espy {
 
-Status Library::Rebuild(const ProgressFn& progress, std::stop_token stop) {
+Status Library::Rebuild(const ProgressFn& progress, std::stop_token stop) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   ESPY_ASSIGN_OR_RETURN(const std::vector<storage::SpaceRow> spaces, impl_->store->Spaces());
   for (const storage::SpaceRow& row : spaces) {
     ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(row, progress, stop));
   }
   return impl_->words->Rebuild(progress, stop);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("rebuild");
 }
 
 std::vector<std::string> TextLanguages() { return text::Languages(); }
 
 Status Library::SetTextLanguage(const std::string& language, const ProgressFn& progress,
-                                std::stop_token stop) {
+                                std::stop_token stop) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   ESPY_RETURN_IF_ERROR(text::Stemmer::Create(language).status());
   ESPY_RETURN_IF_ERROR(impl_->store->SetTextLanguage(language));
   return impl_->words->Rebuild(progress, stop);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("settextlanguage");
 }
 
 // The new index is filled from one snapshot while the old one serves; writers wait (they hold the
@@ -63,7 +68,7 @@ Status Library::Impl::RebuildIndex(const storage::SpaceRow& row, const ProgressF
   return Status::Ok();
 }
 
-Result<CompactReport> Library::Compact(const ProgressFn& progress, std::stop_token stop) {
+Result<CompactReport> Library::Compact(const ProgressFn& progress, std::stop_token stop) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   CompactReport report;
   ESPY_ASSIGN_OR_RETURN(report.disk_bytes_before, impl_->store->DiskBytes());
@@ -78,6 +83,8 @@ Result<CompactReport> Library::Compact(const ProgressFn& progress, std::stop_tok
   ESPY_RETURN_IF_ERROR(impl_->store->CompactAll());
   ESPY_ASSIGN_OR_RETURN(report.disk_bytes_after, impl_->store->DiskBytes());
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("compact");
 }
 
 Result<std::uint64_t> Library::Impl::CompactIndex(const storage::SpaceRow& row,

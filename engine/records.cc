@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "engine/filter.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 namespace {
@@ -19,16 +20,18 @@ bool Library::Impl::HasVector(ItemId id) {
   return !space.ok() || store->GetVector(space->number, id, &half).code() != StatusCode::kNotFound;
 }
 
-Result<Record> Library::Get(ItemId id) {
+Result<Record> Library::Get(ItemId id) try {
   auto record = impl_->store->GetItem(id);
   if (record.status().code() == StatusCode::kNotFound) {
     return Status::NotFound("item " + FormatItemId(id) + ": not in " + impl_->path +
                             "; `espy search --json` shows the ids there are");
   }
   return record;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("get");
 }
 
-Result<Record> Library::Find(const std::string& path_or_id) {
+Result<Record> Library::Find(const std::string& path_or_id) try {
   const std::string absolute = AbsolutePath(path_or_id);
   const auto row = impl_->store->GetPath(absolute);
   if (row.ok()) return impl_->store->GetItem(row->item);
@@ -39,9 +42,11 @@ Result<Record> Library::Find(const std::string& path_or_id) {
   if (const auto id = ParseItemId(path_or_id); id.ok()) return Get(*id);
   return Status::NotFound(path_or_id + ": neither the path nor the id of an item of " +
                           impl_->path + "; run `espy ingest` to take it in");
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("find");
 }
 
-Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_t limit) {
+Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_t limit) try {
   std::vector<Record> records;
   if (where.empty()) {
     ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(
@@ -66,18 +71,26 @@ Result<std::vector<Record>> Library::List(const std::string& where, std::uint64_
     std::move(some.begin(), some.end(), std::back_inserter(records));
   }
   return records;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("list");
 }
 
-Result<std::string> Library::Thumbnail(ItemId id) { return impl_->store->GetThumbnail(id); }
+Result<std::string> Library::Thumbnail(ItemId id) try {
+  return impl_->store->GetThumbnail(id);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("thumbnail");
+}
 
-Result<std::vector<float>> Library::Vector(ItemId id, const std::string& space) {
+Result<std::vector<float>> Library::Vector(ItemId id, const std::string& space) try {
   ReadState state;
   state.snapshot = impl_->RecordSnapshot();
   ESPY_ASSIGN_OR_RETURN(state.space, impl_->SpaceNamed(space));
   return impl_->ItemVector(id, state);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("vector");
 }
 
-Result<std::vector<TagCount>> Library::Tags() {
+Result<std::vector<TagCount>> Library::Tags() try {
   std::map<std::string, std::uint64_t> counts;
   ESPY_RETURN_IF_ERROR(impl_->store->ScanItems([&](const Record& record) {
     for (const std::string& tag : record.tags) ++counts[tag];
@@ -88,9 +101,11 @@ Result<std::vector<TagCount>> Library::Tags() {
   std::stable_sort(tags.begin(), tags.end(),
                    [](const TagCount& a, const TagCount& b) { return a.items > b.items; });
   return tags;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("tags");
 }
 
-Result<std::vector<Failure>> Library::Failures() {
+Result<std::vector<Failure>> Library::Failures() try {
   std::vector<Failure> failures;
   ESPY_RETURN_IF_ERROR(
       impl_->store->ScanFailures([&](std::string_view path, const storage::FailureRow& row) {
@@ -99,6 +114,8 @@ Result<std::vector<Failure>> Library::Failures() {
         return true;
       }));
   return failures;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("failures");
 }
 
 }  // namespace espy

@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "engine/filter.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "engine/where/literal.h"
 #include "espy/user_fields.h"
 
@@ -193,7 +194,7 @@ Result<FieldChange> ParseFieldChange(std::string_view text) {
   return change;
 }
 
-Result<SetFieldsReport> Library::SetFields(const SetFieldsOptions& options) {
+Result<SetFieldsReport> Library::SetFields(const SetFieldsOptions& options) try {
   if (options.targets.empty() && options.where.empty()) {
     return Status::InvalidArgument("set: names no item; give paths, ids or --where");
   }
@@ -242,6 +243,8 @@ Result<SetFieldsReport> Library::SetFields(const SetFieldsOptions& options) {
   }
   report.matched = report.records.size();
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("set");
 }
 
 }  // namespace espy

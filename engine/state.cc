@@ -54,6 +54,7 @@ Status Library::Impl::OpenIndex() {
 }
 
 Status Library::Impl::OpenIndexLocked(OpenSpace* space) {
+  if (behind_) ESPY_RETURN_IF_ERROR(CatchUpLocked());
   if (space->index) return Status::Ok();
   // A reader beside a live writer sees the store as it was when the reader opened; its replay ends
   // there.
@@ -66,7 +67,7 @@ Status Library::Impl::OpenIndexLocked(OpenSpace* space) {
                       "; nothing is lost: run `espy rebuild` to make the index again");
   }
   std::shared_ptr<index::VectorIndex> index = std::move(*opened);
-  ESPY_RETURN_IF_ERROR(ReplayLog(*space, index.get(), *snapshot));
+  ESPY_RETURN_IF_ERROR(ReplayLog(*space, index.get(), *snapshot, index->applied_seq()));
   space->index = std::move(index);
   RefreshStateLocked();
   if (space->index->NeedsMaintenance()) WakeBackground();  // a build left undone by an earlier run
@@ -81,10 +82,9 @@ void Library::Impl::CloseIndexLocked(OpenSpace* space) {
 // Brings the index from its applied sequence number to the store's. A new index reads the vectors
 // in one sweep, which is many times faster than looking up each row of the log.
 Status Library::Impl::ReplayLog(const OpenSpace& space, index::VectorIndex* index,
-                                const storage::Snapshot& snapshot) {
+                                const storage::Snapshot& snapshot, std::uint64_t applied) {
   const storage::SpaceNumber number = space.row.number;
   const std::uint64_t seq = store->SeqOf(snapshot);
-  const std::uint64_t applied = index->applied_seq();
   if (applied == 0) {
     ESPY_RETURN_IF_ERROR(store->ScanVectors(
         number,
@@ -142,9 +142,8 @@ Result<std::shared_ptr<const ReadState>> Library::Impl::SearchState(const std::s
   ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> space, SpaceNamed(name));
   {
     std::lock_guard lock(state_mutex_);
-    if (const auto found = states_.find(space->row.number); found != states_.end()) {
-      return found->second;
-    }
+    const auto found = states_.find(space->row.number);
+    if (found != states_.end() && !behind_) return found->second;
   }
   std::lock_guard lock(write_mutex_);
   ESPY_RETURN_IF_ERROR(OpenIndexLocked(space.get()));
@@ -157,7 +156,7 @@ Result<std::shared_ptr<const ReadState>> Library::Impl::SearchState(const std::s
 std::shared_ptr<const storage::Snapshot> Library::Impl::RecordSnapshot() {
   {
     std::lock_guard lock(state_mutex_);
-    if (state_) return state_->snapshot;
+    if (state_ && !behind_) return state_->snapshot;
   }
   return store->TakeSnapshot();
 }
@@ -173,7 +172,7 @@ Status Library::Impl::CommitLocked(Change change) {
       !change.vectors.empty() || !change.new_vectors.empty() || !change.forgotten.empty();
   // The current space's index takes part from the first change on, so that it is sealed and merged
   // as it grows. Others that are not open read the log when they are opened.
-  if (touches_index) {
+  if (touches_index || behind_) {
     ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, Current());
     ESPY_RETURN_IF_ERROR(OpenIndexLocked(current.get()));
   }
@@ -182,6 +181,19 @@ Status Library::Impl::CommitLocked(Change change) {
     for (const storage::LogEntry& entry : change.transaction.log()) touched.push_back(entry.item);
   }
   ESPY_ASSIGN_OR_RETURN(const std::uint64_t seq, store->Commit(std::move(change.transaction)));
+  try {
+    ShowLocked(change, seq, std::move(touched));
+  } catch (const std::bad_alloc&) {
+    // The change is made. What memory did not suffice for is made up for before the library is next
+    // asked or changed.
+    fields_.reset();
+    behind_ = true;
+  }
+  return Status::Ok();
+}
+
+void Library::Impl::ShowLocked(const Change& change, std::uint64_t seq,
+                               std::vector<ItemId> touched) {
   if (fields_) {
     // The change is made, whatever comes of this: a table that cannot follow is made anew.
     if (Status kept = UpdateFieldsLocked(fields_.get(), std::move(touched), nullptr); !kept.ok()) {
@@ -190,6 +202,8 @@ Status Library::Impl::CommitLocked(Change change) {
       fields_.reset();
     }
   }
+  const bool touches_index =
+      !change.vectors.empty() || !change.new_vectors.empty() || !change.forgotten.empty();
   bool needs_maintenance = fields_ && fields_->NeedsMerge();
   for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
     if (!space->index) continue;
@@ -206,6 +220,18 @@ Status Library::Impl::CommitLocked(Change change) {
   RefreshStateLocked();
   if (options.background_build) words->Wake();
   if (needs_maintenance) WakeBackground();
+}
+
+// The changes of the log that indexes have not shown, after memory ran out while they took them in.
+Status Library::Impl::CatchUpLocked() {
+  const std::shared_ptr<const storage::Snapshot> snapshot = store->TakeSnapshot();
+  for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
+    if (!space->index) continue;
+    ESPY_RETURN_IF_ERROR(
+        ReplayLog(*space, space->index.get(), *snapshot, space->index->TakeView()->seq()));
+  }
+  RefreshStateLocked();
+  behind_ = false;
   return Status::Ok();
 }
 

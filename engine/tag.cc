@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 namespace {
@@ -24,7 +25,7 @@ Status CheckTag(const std::string& tag) {
 }  // namespace
 
 Result<Record> Library::Tag(ItemId id, const std::vector<std::string>& add,
-                            const std::vector<std::string>& remove) {
+                            const std::vector<std::string>& remove) try {
   for (const std::string& tag : add) ESPY_RETURN_IF_ERROR(CheckTag(tag));
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   std::lock_guard lock(impl_->write_mutex());
@@ -46,6 +47,8 @@ Result<Record> Library::Tag(ItemId id, const std::vector<std::string>& add,
   change.transaction.PutItem(record);
   ESPY_RETURN_IF_ERROR(impl_->CommitLocked(std::move(change)));
   return Get(id);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("tag");
 }
 
 }  // namespace espy

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "engine/migrate/wanted.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 namespace {
@@ -138,7 +139,7 @@ Status Library::Impl::VerifySpace(const storage::SpaceRow& space, VerifyReport* 
 }
 
 Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
-                                     std::stop_token stop) {
+                                     std::stop_token stop) try {
   if (repair) ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   VerifyReport report;
   if (progress) progress({"files and rows", 0, 0});
@@ -188,6 +189,8 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
   ESPY_RETURN_IF_ERROR(verify_spaces());
   ESPY_RETURN_IF_ERROR(check_words());
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("verify");
 }
 
 }  // namespace espy

@@ -4,6 +4,7 @@
 // Either kind is deleted when the index is next opened.
 #include <algorithm>
 #include <map>
+#include <new>
 #include <utility>
 
 #include "base/logging.h"
@@ -88,7 +89,7 @@ bool SegmentedIndex::NeedsMaintenance() const {
   return !PlanJobs(false).empty();
 }
 
-Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) {
+Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) try {
   if (read_only_) {
     return Status::InvalidArgument(
         "the index is open for reading only; open the library for writing");
@@ -135,6 +136,8 @@ Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) {
   std::lock_guard lock(write_mutex_);
   applied_seq_ = applied;
   return Status::Ok();
+} catch (const std::bad_alloc&) {
+  return Status::ResourceExhausted("maintaining the index: there is not enough memory");
 }
 
 Status SegmentedIndex::SealFull(std::uint64_t seq, std::stop_token stop) {

@@ -60,7 +60,8 @@ void Segment::Append(std::uint64_t id, std::span<const std::uint16_t> half) {
   if (at == 0) Allocate(&block);
   block.ids[at] = id;
   std::memcpy(block.half.get() + at * padded_, half.data(), half.size_bytes());
-  newest_[id] = rows_++;
+  newest_[id] = rows_;  // may throw; the row is there from the next line on
+  ++rows_;
 }
 
 std::int64_t Segment::FindSorted(std::uint64_t id) const {

@@ -156,8 +156,9 @@ void SegmentedIndex::Kill(std::uint64_t seq, std::uint64_t id) {
 }
 
 void SegmentedIndex::FreezeGrowing() {
-  segments_.push_back(std::move(growing_));
-  growing_ = Segment::Growing(options_.dimension, options_.seal_rows);
+  SegmentPtr next = Segment::Growing(options_.dimension, options_.seal_rows);
+  segments_.push_back(std::move(growing_));  // throws before it moves
+  growing_ = std::move(next);
 }
 
 void SegmentedIndex::Publish(std::uint64_t seq) {

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -21,6 +22,20 @@ constexpr std::size_t kMaxGroupBytes =
 // What must stay free beside a commit itself: the tables that memtables become.
 constexpr std::uint64_t kSpareBytes = 16u << 20;
 
+Status NoMemory() {
+  return Status::ResourceExhausted("commit: there is not enough memory; nothing of it was made");
+}
+
+template <class T>
+Status Reserve(std::vector<T>* vector, std::size_t size) {
+  try {
+    vector->reserve(size);
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<std::uint64_t> RocksStore::Commit(Transaction transaction) {
@@ -34,15 +49,25 @@ Result<std::uint64_t> RocksStore::Commit(Transaction transaction) {
       queue_turn_.wait(lock);
       continue;
     }
-    leader_active_ = true;
     std::vector<Waiting*> group;
+    Status status = Reserve(&group, queue_.size());
+    if (!status.ok()) {  // whoever waits behind leads instead
+      std::erase(queue_, &me);
+      queue_turn_.notify_all();
+      return status;
+    }
+    leader_active_ = true;
     for (std::size_t bytes = 0; !queue_.empty() && bytes < kMaxGroupBytes;) {
       bytes += queue_.front()->state->bytes;
       group.push_back(queue_.front());
       queue_.pop_front();
     }
     lock.unlock();
-    const Status status = WriteGroup(group);
+    try {
+      status = WriteGroup(group);
+    } catch (const std::bad_alloc&) {
+      status = NoMemory();
+    }
     lock.lock();
     for (Waiting* member : group) {
       member->status = status;
@@ -109,7 +134,14 @@ Status RocksStore::Write(rocksdb::WriteBatch* batch, bool sync) {
   }
   rocksdb::WriteOptions write;
   write.sync = sync;
+  if (broken_) {
+    return Status::ResourceExhausted(directory_ +
+                                     ": memory ran out in the midst of a write; close the library, "
+                                     "then run it again");
+  }
+  broken_ = true;  // until RocksDB returns: after an exception its queue of writers is not usable
   rocksdb::Status status = (*db_)->Write(write, batch);
+  broken_ = false;
   // A flush in the background may have failed since the last write; then this one did not begin.
   if (!status.ok() && !db_->log_broken() && db_->Resume().ok())
     status = (*db_)->Write(write, batch);

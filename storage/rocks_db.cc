@@ -36,7 +36,7 @@ constexpr std::uint64_t kBlobFileBytes = 64u << 20;
 // cannot write there.
 class HookLogger final : public rocksdb::Logger {
  public:
-  HookLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  explicit HookLogger(rocksdb::InfoLogLevel level) : rocksdb::Logger(level) {}
   using rocksdb::Logger::Logv;
   __attribute__((format(printf, 2, 0))) void Logv(const char* format, va_list values) override {
     char line[1024];
@@ -70,7 +70,9 @@ rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   db.avoid_flush_during_shutdown = true;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
-  db.info_log = std::make_shared<HookLogger>();
+  // In a database that is being made everything is missing, and RocksDB says so of each file.
+  db.info_log = std::make_shared<HookLogger>(options.create ? rocksdb::InfoLogLevel::FATAL_LEVEL
+                                                            : rocksdb::InfoLogLevel::WARN_LEVEL);
   db.max_manifest_file_size = 4u << 20;
   db.bytes_per_sync = 1u << 20;
   // It would set aside as much as a memtable may hold, 280 MB, for every log.

@@ -239,18 +239,22 @@ Status RocksStore::CompactAll() {
 }
 
 Result<std::uint64_t> RocksStore::DiskBytes() {
+  Env* env = Env::Default();
   std::uint64_t bytes = 0;
-  std::error_code error;
-  std::filesystem::recursive_directory_iterator file(directory_, error), end;
-  while (!error && file != end) {
-    std::error_code gone;  // a file that compaction removes meanwhile counts nothing
-    if (file->is_regular_file(gone)) {
-      const std::uintmax_t size = file->file_size(gone);
-      if (!gone) bytes += size;
+  std::vector<std::string> folders = {directory_};
+  while (!folders.empty()) {
+    const std::string folder = std::move(folders.back());
+    folders.pop_back();
+    const Result<std::vector<std::string>> names = env->ListDirectory(folder);
+    if (!names.ok() && folder == directory_) return names.status();
+    for (std::size_t i = 0; names.ok() && i < names->size(); ++i) {
+      const std::string path = folder + "/" + (*names)[i];
+      const Result<FileFacts> facts = env->Stat(path);
+      if (!facts.ok()) continue;  // a file that compaction removes meanwhile counts nothing
+      if (facts->kind == FileFacts::Kind::kDirectory) folders.push_back(path);
+      if (facts->kind == FileFacts::Kind::kFile) bytes += facts->size;
     }
-    file.increment(error);
   }
-  if (error) return IoStatus(directory_, error.value());
   return bytes;
 }
 

@@ -182,6 +182,7 @@ class RocksStore final : public Store {
   bool leader_active_ = false;  // guarded by queue_mutex_
 
   std::mutex write_mutex_;     // held while RocksDB writes: commits, spaces and segments take turns
+  bool broken_ = false;        // guarded by write_mutex_: memory ran out inside a write
   bool needs_resume_ = false;  // guarded by write_mutex_: the last write failed
   std::uint64_t unflushed_bytes_ = 0;  // guarded by write_mutex_: in memtables, roughly
 

@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "engine/ingest/fetch.h"
 #include "engine/ingest/walk.h"
+#include "engine/out_of_memory.h"
 #include "imaging/image.h"
 
 namespace espy::ingest {
@@ -131,11 +132,19 @@ Status Pipeline::Run(const IngestProgressFn& progress) {
     std::vector<std::jthread> threads;
     readers_ = kReaders;
     decoders_ = jobs;
-    threads.emplace_back([this] { WalkStage(); });
-    for (int i = 0; i < kReaders; ++i) threads.emplace_back([this] { ReadStage(); });
-    for (int i = 0; i < jobs; ++i) threads.emplace_back([this] { DecodeStage(); });
-    threads.emplace_back([this] { EncodeStage(); });
-    threads.emplace_back([this] { CommitStage(); });
+    const auto start_stage = [&](void (Pipeline::*stage)()) {
+      threads.emplace_back([this, stage] { RunStage(stage); });
+    };
+    try {
+      start_stage(&Pipeline::WalkStage);
+      for (int i = 0; i < kReaders; ++i) start_stage(&Pipeline::ReadStage);
+      for (int i = 0; i < jobs; ++i) start_stage(&Pipeline::DecodeStage);
+      start_stage(&Pipeline::EncodeStage);
+      start_stage(&Pipeline::CommitStage);
+    } catch (const std::bad_alloc&) {
+      SetFatal(OutOfMemory("ingest"));
+      Finished();  // the committer may not have begun
+    }
     WatchProgress(progress);
   }
   {
@@ -161,6 +170,7 @@ Status Pipeline::Finish() {
     report_.added = added_dry_;
     report_.replaced = replaced_dry_;
     report_.retaken = retaken_dry_;
+    report_.failed = failed_;
     return Status::Ok();
   }
   if (!report_.cancelled && options_.detect_missing) {
@@ -397,9 +407,22 @@ void Pipeline::CommitStage() {
     added_ = report_.added;
     failed_ = report_.failed;
   }
+}
+
+void Pipeline::Finished() {
   std::lock_guard lock(mutex_);
   finished_ = true;
   finished_cv_.notify_all();
+}
+
+// A stage that runs out of memory ends the run as any fatal error does.
+void Pipeline::RunStage(void (Pipeline::*stage)()) {
+  try {
+    (this->*stage)();
+  } catch (const std::bad_alloc&) {
+    SetFatal(OutOfMemory("ingest"));
+  }
+  if (stage == &Pipeline::CommitStage) Finished();
 }
 
 void Pipeline::WatchProgress(const IngestProgressFn& progress) {

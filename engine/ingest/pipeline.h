@@ -47,6 +47,8 @@ class Pipeline {
   void EncodeStage();
   void CommitStage();
 
+  void RunStage(void (Pipeline::*stage)());
+  void Finished();
   Status Prepare();
   bool OfferSource(Source source);
   bool IsFromThumbnail(ItemId id) const;

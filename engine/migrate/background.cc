@@ -4,10 +4,11 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 
-Status Library::StartUseModel(const std::string& model, const MigrationOptions& options) {
+Status Library::StartUseModel(const std::string& model, const MigrationOptions& options) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   return impl_->StartMigration(
       [this, model, options](const ProgressFn& progress, std::stop_token stop) {
@@ -15,6 +16,8 @@ Status Library::StartUseModel(const std::string& model, const MigrationOptions& 
         if (quiet.jobs == 0) quiet.jobs = 1;
         return UseModel(model, quiet, progress, std::move(stop));
       });
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("startusemodel");
 }
 
 Status Library::Impl::StartMigration(
@@ -47,8 +50,10 @@ void Library::Impl::StopMigration() {
 }
 
 Result<MigrationReport> Library::WaitForMigration(const ProgressFn& progress,
-                                                  std::stop_token stop) {
+                                                  std::stop_token stop) try {
   return impl_->WaitForMigration(progress, stop);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("waitformigration");
 }
 
 void Library::StopMigration() { impl_->StopMigration(); }

@@ -6,6 +6,7 @@
 #include "engine/feeds.h"
 #include "engine/library_impl.h"
 #include "engine/migrate/migration.h"
+#include "engine/out_of_memory.h"
 
 namespace espy {
 namespace {
@@ -129,18 +130,22 @@ Result<storage::SpaceRow> Library::Impl::PreviousSpaceRow() {
 }
 
 Result<MigrationReport> Library::UseModel(const std::string& model, const MigrationOptions& options,
-                                          const ProgressFn& progress, std::stop_token stop) {
+                                          const ProgressFn& progress, std::stop_token stop) try {
   return impl_->Migrate([&] { return impl_->SpaceForModel(model); }, options, progress,
                         std::move(stop));
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("usemodel");
 }
 
 Result<MigrationReport> Library::RollBack(const MigrationOptions& options,
-                                          const ProgressFn& progress, std::stop_token stop) {
+                                          const ProgressFn& progress, std::stop_token stop) try {
   return impl_->Migrate([&] { return impl_->PreviousSpaceRow(); }, options, progress,
                         std::move(stop));
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("rollback");
 }
 
-Result<DropReport> Library::DropSpace(const std::string& name) {
+Result<DropReport> Library::DropSpace(const std::string& name) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   const std::unique_lock one(impl_->migration_mutex_, std::try_to_lock);
   if (!one.owns_lock()) return Busy(impl_->path);
@@ -154,6 +159,8 @@ Result<DropReport> Library::DropSpace(const std::string& name) {
   ESPY_RETURN_IF_ERROR(impl_->store->FreeDropped(row.number));
   ESPY_ASSIGN_OR_RETURN(report.disk_bytes_after, impl_->store->DiskBytes());
   return report;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("dropspace");
 }
 
 Status Library::Impl::Drop(const storage::SpaceRow& row) {

@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "engine/filter.h"
 #include "engine/library_impl.h"
+#include "engine/out_of_memory.h"
 #include "engine/search/stages.h"
 #include "engine/search/words.h"
 
@@ -60,7 +61,7 @@ Status CheckOptions(const SearchOptions& options) {
 
 }  // namespace
 
-Result<SearchResult> Library::Search(const Query& query, const SearchOptions& options) {
+Result<SearchResult> Library::Search(const Query& query, const SearchOptions& options) try {
   const bool in_words = search::AsksForWords(options);
   const bool in_vectors = search::AsksForVectors(query) || options.text.empty();
   if (in_vectors) ESPY_RETURN_IF_ERROR(search::CheckQuery(query));
@@ -139,6 +140,8 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   result.query_id = FormatItemId((impl_->env->RandomSeed() | 1) >> 1);
   result.timings.records_ms = MillisecondsSince(records_start);
   return result;
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("search");
 }
 
 }  // namespace espy

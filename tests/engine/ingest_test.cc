@@ -188,6 +188,20 @@ TEST_F(IngestTest, ADryRunChangesNothing) {
   EXPECT_EQ(Items(library.get()), 0u);
 }
 
+TEST_F(IngestTest, ADryRunCountsWhatFailedBefore) {
+  MakePictures(2);
+  dir_.Write("pictures/bad.bmp", "BM and no picture");
+  auto library = Open();
+  EXPECT_EQ(Ingest(library.get()).failed, 1u);
+  IngestOptions options;
+  options.paths = {pictures()};
+  options.dry_run = true;
+  auto report = library->Ingest(options);
+  ESPY_ASSERT_OK(report);
+  EXPECT_EQ(report->failed, 1u);
+  EXPECT_EQ(report->unchanged, 2u);
+}
+
 TEST_F(IngestTest, AStoppedRunKeepsWhatItDidAndTheNextGoesOn) {
   MakePictures(200);
   auto library = Open();

@@ -55,7 +55,9 @@ const std::map<std::string, Drill>& AllDrills() {
                                                       {"kill-recovery", KillsInRecovery},
                                                       {"rot", Rot},
                                                       {"disk", DiskErrors},
-                                                      {"restart", Restarts}};
+                                                      {"restart", Restarts},
+                                                      {"memory", Memory},
+                                                      {"verbs", Verbs}};
   return drills;
 }
 
@@ -95,5 +97,6 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const std::vector<std::string> arguments(argv + 2, argv + argc);
   if (std::strcmp(argv[1], "live") == 0) return espy::testing::LiveUntilKilled(arguments);
+  if (std::strcmp(argv[1], "starve") == 0) return espy::testing::LiveOutOfMemory(arguments);
   return espy::testing::RunDrill(argc, argv);
 }

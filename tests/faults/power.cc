@@ -56,7 +56,8 @@ class Life {
     if (!library.ok() && !disk_->failed()) report->Fail(library.status().message());
     disk_->Cut();
     if (library.ok()) library->reset();
-    disk_->DropUnsynced(syncs ? &random_ : nullptr);  // the control's disk keeps no more than it must
+    disk_->DropUnsynced(syncs ? &random_
+                              : nullptr);  // the control's disk keeps no more than it must
     DropMark(acked_before);
     ++report->runs;
   }

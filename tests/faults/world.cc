@@ -165,7 +165,7 @@ Step DrawStep(std::uint64_t seed, std::uint64_t number, const World& world, int 
     item.record.paths = {"/moved/" + FormatItemId(random()) + ".jpg"};
   } else {
     step.kind = Step::Kind::kForget;
-    const std::uint64_t count = draw < 97 ? 1 + random() % 5 : world.items.size() / 2;
+    const std::uint64_t count = draw < 97 ? 1 + random() % 5 : 1 + world.items.size() / 2;
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, 200); ++i) {
       step.edits.emplace(AnyOf(world, random()).record.id, std::nullopt);
     }

@@ -34,25 +34,11 @@ void Library::Impl::StartBackground() {
         background_requested_ = false;
         background_running_ = true;
       }
-      std::shared_ptr<fields::Table> fields;
-      {
-        std::lock_guard lock(write_mutex_);
-        fields = fields_;
-      }
-      if (fields && fields->NeedsMerge()) {
-        try {
-          fields->Merge(stop);
-          std::lock_guard lock(write_mutex_);
-          fields->Publish();
-          if (fields == fields_) RefreshStateLocked();
-        } catch (const std::bad_alloc&) {  // it is tried again after the next change
-          Log(LogLevel::kWarning, "merging what filters read: there is not enough memory");
-        }
-      }
       Status outcome;
-      for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
-        const Status status = MaintainSpace(space.get(), stop);
-        if (!status.ok()) outcome = status;
+      try {
+        outcome = MaintainAll(stop);
+      } catch (const std::bad_alloc&) {  // it is tried again after the next change
+        outcome = OutOfMemory("building the index");
       }
       // One that was told to stop is no outcome: whoever starts the builder again has it go on.
       std::lock_guard lock(background_mutex_);
@@ -61,6 +47,26 @@ void Library::Impl::StartBackground() {
       background_requested_ = background_requested_ || stopped;
     }
   });
+}
+
+Status Library::Impl::MaintainAll(const std::stop_token& stop) {
+  std::shared_ptr<fields::Table> fields;
+  {
+    std::lock_guard lock(write_mutex_);
+    fields = fields_;
+  }
+  if (fields && fields->NeedsMerge()) {
+    fields->Merge(stop);
+    std::lock_guard lock(write_mutex_);
+    fields->Publish();
+    if (fields == fields_) RefreshStateLocked();
+  }
+  Status outcome;
+  for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
+    Status status = MaintainSpace(space.get(), stop);
+    if (!status.ok()) outcome = std::move(status);
+  }
+  return outcome;
 }
 
 Status Library::Impl::MaintainSpace(OpenSpace* space, const std::stop_token& stop) {

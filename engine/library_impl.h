@@ -137,6 +137,7 @@ class Library::Impl {
   // No builder runs while one lives; by one thread at a time. Before write_mutex.
   class BackgroundPause;
   void WakeBackground();
+  Status MaintainAll(const std::stop_token& stop);
   Status MaintainSpace(OpenSpace* space, const std::stop_token& stop);
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
 

@@ -70,7 +70,13 @@ void TextFeed::Attach(storage::Store* store, Newest newest) {
 void TextFeed::Wake() {
   std::lock_guard lock(wake_mutex_);
   woken_ = true;
-  if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
+  if (!thread_.joinable())
+    thread_ = std::jthread([this](std::stop_token stop) {
+      try {
+        Run(stop);
+      } catch (const std::bad_alloc&) {  // what is behind is caught up with by the next opening
+      }
+    });
   wake_.notify_all();
 }
 
@@ -84,8 +90,11 @@ void TextFeed::Stop() {
   thread.request_stop();
   thread.join();
   std::lock_guard lock(mutex_);
-  const auto snapshot = newest_();
-  (void)FollowLocked(*snapshot, kItemsAtClose, {}, {});  // the next opening says what is wrong
+  try {
+    const auto snapshot = newest_();
+    (void)FollowLocked(*snapshot, kItemsAtClose, {}, {});  // the next opening says what is wrong
+  } catch (const std::bad_alloc&) {                        // and catches up
+  }
 }
 
 void TextFeed::Run(const std::stop_token& stop) {

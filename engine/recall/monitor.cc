@@ -75,7 +75,12 @@ void Monitor::Offer(Probe probe) {
   if (probes_.size() >= kRing) return;
   probes_.push_back(std::move(probe));
   if (!thread_.joinable()) {
-    thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      try {
+        Run(stop);
+      } catch (const std::bad_alloc&) {  // measuring is left until the next opening
+      }
+    });
   }
   changed_.notify_all();
 }

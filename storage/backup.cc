@@ -174,12 +174,29 @@ Result<BackupReport> Create(rocksdb::DB* db, const std::string& library, std::ui
   return report;
 }
 
+constexpr char kLinkedPrefix[] = "backup.";
+
+// What killed backups left beside db/: nobody holds its lock.
+void SweepLinkedCopies(const std::string& library) {
+  const auto names = Env::Default()->ListDirectory(library);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (!name.starts_with(kLinkedPrefix)) continue;
+    const std::string left = library + "/" + name;
+    if (!LibraryLock::Take(left).ok()) continue;
+    std::error_code ignored;
+    fs::remove_all(left, ignored);
+  }
+}
+
 // A database made of hard links to the files of a library that another process may be writing to,
 // beside its db/. Gone with the object.
 class LinkedCopy {
  public:
   explicit LinkedCopy(const std::string& library)
-      : library_(library), root_(library + "/backup." + std::to_string(::getpid())) {}
+      : library_(library),
+        root_(library + "/" + kLinkedPrefix + std::to_string(::getpid()) + "." +
+              std::to_string(Env::Default()->RandomSeed() & 0xffffff)) {}
   ~LinkedCopy() {
     std::error_code ignored;
     fs::remove_all(root_, ignored);
@@ -192,7 +209,14 @@ class LinkedCopy {
   // A file that the writer removes meanwhile makes this fail; then it is to be tried again.
   Status Make() {
     std::error_code error;
-    fs::remove_all(root_, error);
+    if (lock_ == nullptr) {
+      SweepLinkedCopies(library_);
+      fs::create_directories(root_, error);
+      if (!error) {
+        ESPY_ASSIGN_OR_RETURN(lock_, LibraryLock::Take(root_));
+      }
+    }
+    fs::remove_all(root_ + "/db", error);
     fs::create_directories(root_ + "/db", error);
     if (error) {
       return Status::IoError(root_ + ": cannot be made (" + error.message() +
@@ -234,6 +258,7 @@ class LinkedCopy {
   }
 
   const std::string library_, root_;
+  std::unique_ptr<LibraryLock> lock_;  // says that someone is still at work here
 };
 
 }  // namespace

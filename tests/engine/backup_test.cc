@@ -180,6 +180,15 @@ TEST_F(BackupTest, AReaderBacksUpBesideItsWriter) {
   }
 }
 
+TEST_F(BackupTest, WhatAKilledReaderLeftIsRemovedByTheNext) {
+  auto library = OpenAt(dir_ / "a");
+  Import(library.get(), 0, 10);
+  dir_.Write("a/backup.12345.1/db/000001.sst", "links");
+  Backup(OpenAt(dir_ / "a", true).get());
+  EXPECT_FALSE(fs::exists(dir_ / "a/backup.12345.1"));
+  EXPECT_TRUE(VerifyBackup(backups()).ok());
+}
+
 TEST_F(BackupTest, ALibraryThatIsThereIsReplacedOnlyWhenAskedTo) {
   auto library = OpenAt(dir_ / "a");
   Import(library.get(), 0, 10);

@@ -59,9 +59,9 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
     }
   }
   if (info.text.items > 0 || info.text.behind > 0) {
-    add("words",
-        FormatCount(info.text.words) + " in " + Plural(info.text.items, "item") + ", " +
-            info.text.language + ", " + FormatBytes(info.text.bytes) +
+    add("text",
+        FormatCount(info.text.words) + " words, " + info.text.language + ", " +
+            FormatBytes(info.text.bytes) +
             (info.text.behind == 0 ? ""
                                    : "; " + Plural(info.text.behind, "change") + " to follow"));
   }

@@ -54,9 +54,11 @@ void PrintExplained(Session* session, const SearchResult& result) {
   if (result.cut) session->out.Line("least score: " + FormatFixed(result.cut_score, 4));
   session->out.Line("searched: " + Plural(result.searched, "item") + "; encode " +
                     FormatFixed(result.timings.encode_ms, 1) + " ms, search " +
-                    FormatFixed(result.timings.search_ms, 1) + " ms (words " +
-                    FormatFixed(result.timings.text_ms, 1) + "), records " +
-                    FormatFixed(result.timings.records_ms, 1) + " ms");
+                    FormatFixed(result.timings.search_ms, 1) + " ms" +
+                    (result.timings.text_ms > 0
+                         ? " (words " + FormatFixed(result.timings.text_ms, 1) + ")"
+                         : "") +
+                    ", records " + FormatFixed(result.timings.records_ms, 1) + " ms");
 }
 
 std::vector<HitPicture> Thumbnails(Library* library, const SearchResult& result) {

@@ -50,7 +50,8 @@ bool Monitor::Draws(const Meter& meter, const index::SearchParams& params) {
 
 void Monitor::Consider(const std::shared_ptr<Meter>& meter, std::span<const float> query,
                        const index::SearchParams& params, std::span<const index::Candidate> found,
-                       const std::shared_ptr<const index::View>& view) {
+                       const std::shared_ptr<const index::View>& view,
+                       std::shared_ptr<const void> keeps) {
   if (!Draws(*meter, params)) return;
   index::SearchParams exact = params;
   exact.exact = true;
@@ -64,7 +65,8 @@ void Monitor::Consider(const std::shared_ptr<Meter>& meter, std::span<const floa
     if (static_cast<std::int64_t>(probe.found.size()) == exact.k) break;
     probe.found.push_back(candidate.id);
   }
-  probe.exact = [view, exact, asked = std::vector<float>(query.begin(), query.end())] {
+  probe.exact = [view, exact, kept = std::move(keeps),
+                 asked = std::vector<float>(query.begin(), query.end())] {
     return view->Search(asked, exact);
   };
   Offer(std::move(probe));

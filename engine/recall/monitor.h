@@ -45,10 +45,10 @@ class Monitor {
   };
 
   // A search that found `found` (best first). Those that were exact anyway, or among some items
-  // only, are left out.
+  // only, are left out. `keeps` is what the view reads from.
   void Consider(const std::shared_ptr<Meter>& meter, std::span<const float> query,
                 const index::SearchParams& params, std::span<const index::Candidate> found,
-                const std::shared_ptr<const index::View>& view);
+                const std::shared_ptr<const index::View>& view, std::shared_ptr<const void> keeps);
 
   // The parts of it: whether a search counts and is drawn, and one that was.
   bool Draws(const Meter& meter, const index::SearchParams& params);

@@ -26,7 +26,8 @@ Result<Candidates> FindCandidates(Library::Impl* library, const Asked& asked,
   found.plan = state.view->Plan(params);
   ESPY_ASSIGN_OR_RETURN(const std::vector<index::Candidate> nearest,
                         state.view->Search(asked.vector, params));
-  library->recall->Consider(state.space->recall, asked.vector, params, nearest, state.view);
+  library->recall->Consider(state.space->recall, asked.vector, params, nearest, state.view,
+                            state.space);
   for (const index::Candidate& c : nearest) {
     if (std::find(left_out.begin(), left_out.end(), c.id) != left_out.end()) continue;
     Ranked row;

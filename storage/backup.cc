@@ -281,7 +281,8 @@ Result<BackupReport> RocksStore::Backup(const BackupOptions& options, const Prog
       continue;
     }
     ESPY_ASSIGN_OR_RETURN(const std::uint64_t seq, LastSeqIn(**db));
-    if (seq < std::max(acked, last_seq())) {  // a log was replaced between the looks
+    ESPY_ASSIGN_OR_RETURN(const bool every, HasEveryChange(**db, seq));
+    if (!every || seq < std::max(acked, last_seq())) {  // a log was replaced between the looks
       why = Status::Unavailable(directory_ + ": its files changed while they were looked at");
       continue;
     }

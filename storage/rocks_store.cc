@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -40,6 +41,15 @@ Result<std::uint64_t> ProbeLastSeq(const std::string& directory, int mode,
   return LastSeqIn(*db);
 }
 
+// Which manifest is in use, and how long it is: a log is removed only after the manifest has grown.
+std::string ManifestMark(const std::string& directory) {
+  std::string current;
+  std::ifstream(directory + "/db/CURRENT") >> current;
+  std::error_code error;
+  const auto size = std::filesystem::file_size(directory + "/db/" + current, error);
+  return current + ' ' + (error ? "?" : std::to_string(size));
+}
+
 Status DamagedLog(const std::string& directory, const std::string& why) {
   return Status::Corruption(directory + ": the write-ahead log is damaged (" + why +
                             "); run `espy verify --repair`, which keeps every change before the "
@@ -72,6 +82,15 @@ Result<std::uint64_t> LastSeqIn(const RocksDb& db) {
   if (got.code() == StatusCode::kNotFound) return std::uint64_t{0};
   ESPY_RETURN_IF_ERROR(got);
   return ParseNumber(value.ToStringView());
+}
+
+Result<bool> HasEveryChange(const RocksDb& db, std::uint64_t last) {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db->NewIterator(ScanOptions(nullptr), db.handle(kLog)));
+  std::uint64_t changes = 0;
+  for (it->SeekToFirst(); it->Valid(); it->Next()) ++changes;
+  ESPY_RETURN_IF_ERROR(db.ToStatus(it->status()));
+  return changes >= last;
 }
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
@@ -122,14 +141,26 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
     ESPY_RETURN_IF_ERROR(CutDamage(directory));
   }
   if (state != LibraryState::kPresent) ESPY_RETURN_IF_ERROR(MakeDb(directory));
-  ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks, mark));
-  ESPY_ASSIGN_OR_RETURN(std::uint64_t last, LastSeqIn(*store->db_));
+  std::uint64_t last = 0;
   // A writer that flushes between a reader's look at the manifest and its look for logs has removed
-  // a log that the older manifest still counted on; the newer one does not.
-  for (int attempt = 1; last < acked && options.read_only && attempt < kReaderAttempts; ++attempt) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
+  // a log that the older manifest still counted on, and newer logs may be there: then the end is
+  // missing, or something before the end.
+  for (int attempt = 1;; ++attempt) {
+    const std::string manifest = ManifestMark(directory);
     ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks, mark));
     ESPY_ASSIGN_OR_RETURN(last, LastSeqIn(*store->db_));
+    if (!options.read_only) break;
+    bool whole = last >= acked;
+    if (whole && ManifestMark(directory) != manifest) {
+      ESPY_ASSIGN_OR_RETURN(whole, HasEveryChange(*store->db_, last));
+    }
+    if (whole) break;
+    if (attempt == kReaderAttempts) {
+      if (last < acked) break;  // told below
+      return Status::Unavailable(directory + ": its writer replaced files at each of " +
+                                 std::to_string(attempt) + " looks; try again");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
   }
   store->last_seq_.store(last, std::memory_order_release);
   if (options.recover_tail) {

@@ -42,6 +42,9 @@ class Snapshot {
 
 // The last sequence number that a database holds; 0 in a new one.
 Result<std::uint64_t> LastSeqIn(const RocksDb& db);
+// Whether the log holds each change up to `last`: reads its keys. It does not when a log file was
+// removed while the database was being opened beside its writer.
+Result<bool> HasEveryChange(const RocksDb& db, std::uint64_t last);
 
 class RocksStore final : public Store {
  public:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <exception>
 
 #include "base/logging.h"
 #include "base/status_macros.h"
@@ -101,10 +102,18 @@ Library::Impl::BackgroundPause::BackgroundPause(Impl* library)
 }
 
 Library::Impl::BackgroundPause::~BackgroundPause() {
-  if (!library_->options.read_only && library_->options.background_build) {
+  if (library_->options.read_only || !library_->options.background_build) return;
+  bool started = true;
+  try {
     library_->StartBackground();
-    library_->WakeBackground();  // for what it was stopped in
+  } catch (const std::exception&) {  // no memory, or no thread, for a builder: the next pause tries
+    started = false;
   }
+  {
+    std::lock_guard lock(library_->background_mutex_);
+    library_->background_missing_ = !started;
+  }
+  library_->WakeBackground();  // for what it was stopped in
 }
 
 void Library::Impl::WakeBackground() {
@@ -115,7 +124,9 @@ void Library::Impl::WakeBackground() {
 
 Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::stop_token& stop) {
   if (options.read_only || !options.background_build) return Status::Ok();
-  const auto idle = [this] { return !background_requested_ && !background_running_; };
+  const auto idle = [this] {
+    return background_missing_ || (!background_requested_ && !background_running_);
+  };
   std::unique_lock lock(background_mutex_);
   while (!background_idle_.wait_for(lock, stop, std::chrono::milliseconds(200), idle)) {
     if (stop.stop_requested()) {
@@ -125,6 +136,11 @@ Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::s
     lock.unlock();
     progress({"segments", 0, 0});
     lock.lock();
+  }
+  if (background_missing_) {
+    return Status::ResourceExhausted(path +
+                                     ": there was no memory for the thread that builds the index; "
+                                     "open the library again when there is");
   }
   return background_status_;
 }

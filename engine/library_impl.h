@@ -229,6 +229,7 @@ class Library::Impl {
   std::condition_variable_any background_idle_;
   bool background_requested_ = false;  // guarded by background_mutex_
   bool background_running_ = false;    // guarded by background_mutex_
+  bool background_missing_ = false;    // guarded by background_mutex_: it could not be started
   Status background_status_;           // guarded by background_mutex_: of the last run
   std::mutex pause_mutex_;             // held by a BackgroundPause; guards background_
   std::jthread background_;

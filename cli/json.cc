@@ -133,6 +133,18 @@ Json HitToJson(const Hit& hit, const std::string& query_id) {
   return out;
 }
 
+Json FailuresToJson(const std::vector<IngestFailure>& failures) {
+  Json out = Json::array();
+  for (const IngestFailure& failure : failures) {
+    Json entry;
+    SetPath(&entry, "path", failure.path);
+    entry["code"] = StatusCodeName(failure.status.code());
+    entry["message"] = failure.status.message();
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 Json IngestReportToJson(const IngestReport& report, const std::string& library, bool dry_run) {
   Json out;
   SetPath(&out, "library", library);
@@ -153,15 +165,7 @@ Json IngestReportToJson(const IngestReport& report, const std::string& library, 
   out["decode_seconds"] = report.decode_seconds;
   out["encode_seconds"] = report.encode_seconds;
   out["commit_seconds"] = report.commit_seconds;
-  Json failures = Json::array();
-  for (const IngestFailure& failure : report.failures) {
-    Json entry;
-    SetPath(&entry, "path", failure.path);
-    entry["code"] = StatusCodeName(failure.status.code());
-    entry["message"] = failure.status.message();
-    failures.push_back(std::move(entry));
-  }
-  out["failures"] = std::move(failures);
+  out["failures"] = FailuresToJson(report.failures);
   return out;
 }
 

@@ -32,6 +32,7 @@ void SetPaths(Json* object, const std::string& key, const std::vector<std::strin
 // All that `espy get --json` shows; --where knows the same names.
 Json RecordToJson(const Record& record);
 Json HitToJson(const Hit& hit, const std::string& query_id);
+Json FailuresToJson(const std::vector<IngestFailure>& failures);
 Json IngestReportToJson(const IngestReport& report, const std::string& library, bool dry_run);
 Json LibraryInfoToJson(const LibraryInfo& info);
 // A space's measured recall and effort, under the keys that info and recall share.

@@ -34,15 +34,7 @@ Json ReportToJson(const MigrationReport& report) {
   out["cancelled"] = report.cancelled;
   out["dry_run"] = report.dry_run;
   out["seconds"] = report.seconds;
-  Json failures = Json::array();
-  for (const IngestFailure& failure : report.failures) {
-    Json entry;
-    SetPath(&entry, "path", failure.path);
-    entry["code"] = StatusCodeName(failure.status.code());
-    entry["message"] = failure.status.message();
-    failures.push_back(std::move(entry));
-  }
-  out["failures"] = std::move(failures);
+  out["failures"] = FailuresToJson(report.failures);
   return out;
 }
 

@@ -5,32 +5,12 @@
 #include <limits>
 
 #include "index/code_graph.h"
+#include "index/met_rows.h"
 
 namespace espy::index {
 namespace {
 
 constexpr std::int64_t kStarts = 4;  // entries that a walk begins at
-
-// Which rows a walk has met: one byte a row and thread, cleared only every 255 walks.
-class MetRows {
- public:
-  void Begin(std::size_t n) {
-    if (marks_.size() < n) marks_.resize(n, 0);
-    if (++mark_ == 0) {
-      std::fill(marks_.begin(), marks_.end(), 0);
-      mark_ = 1;
-    }
-  }
-  bool Meet(std::int32_t row) {  // false when it was met before
-    if (marks_[row] == mark_) return false;
-    marks_[row] = mark_;
-    return true;
-  }
-
- private:
-  std::vector<std::uint8_t> marks_;
-  std::uint8_t mark_ = 0;
-};
 
 // The best rows met, best first, of which the open ones are yet to be expanded. Inserting moves
 // what is behind: for beams of up to some hundreds that is faster than two heaps.

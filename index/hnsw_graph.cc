@@ -5,30 +5,10 @@
 #include <string>
 
 #include "index/dot.h"
+#include "index/met_rows.h"
 
 namespace espy::index {
 namespace {
-
-// Which rows a walk has met: one byte a row and thread, cleared only every 255 walks.
-class VisitedRows {
- public:
-  void Begin(std::size_t n) {
-    if (marks_.size() < n) marks_.resize(n, 0);
-    if (++mark_ == 0) {
-      std::fill(marks_.begin(), marks_.end(), 0);
-      mark_ = 1;
-    }
-  }
-  bool Visit(std::int32_t row) {  // false when it was met before
-    if (marks_[row] == mark_) return false;
-    marks_[row] = mark_;
-    return true;
-  }
-
- private:
-  std::vector<std::uint8_t> marks_;
-  std::uint8_t mark_ = 0;
-};
 
 // Orders that break ties by row, so that a walk follows from the graph and the query alone.
 bool BetterFirst(const FoundRow& a, const FoundRow& b) {
@@ -101,7 +81,7 @@ bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, 
     }
   }
 
-  thread_local VisitedRows visited;
+  thread_local MetRows visited;
   thread_local std::vector<FoundRow> open;  // heap, the best in front
   visited.Begin(graph.layers.size());
   open.clear();
@@ -119,7 +99,7 @@ bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, 
     found->push_back(next);
     std::push_heap(found->begin(), found->end(), WorseFirst);
   };
-  visited.Visit(nearest.row);
+  visited.Meet(nearest.row);
   take(nearest);
   while (!open.empty()) {
     const FoundRow best = open.front();
@@ -131,7 +111,7 @@ bool WalkHnsw(const HnswGraph& graph, const HalfRows& rows, const float* query, 
     int count = 0;
     for (const std::int32_t to : graph.LinksOf(best.row, 0)) {
       if (to < 0) break;
-      if (!visited.Visit(to)) continue;
+      if (!visited.Meet(to)) continue;
       Prefetch(rows, to);
       fresh[count++] = to;
     }

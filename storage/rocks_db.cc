@@ -17,6 +17,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "storage/library_files.h"
+#include "storage/manifest_mark.h"
 
 namespace espy::storage {
 namespace {
@@ -184,11 +185,11 @@ Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
   rocksdb::DBOptions db_options = MakeDbOptions(options);
   db_options.max_bgerror_resume_count = 0;
   db_options.listeners.push_back(std::make_shared<ErrorListener>(&self->log_broken_));
-  if (options.hooks.file_system != nullptr) {
-    self->env_ = rocksdb::NewCompositeEnv(
-        std::static_pointer_cast<rocksdb::FileSystem>(options.hooks.file_system));
-    db_options.env = self->env_.get();
-  }
+  auto files = std::static_pointer_cast<rocksdb::FileSystem>(options.hooks.file_system);
+  if (files == nullptr) files = rocksdb::FileSystem::Default();
+  if (!options.create && !options.read_only) files = NoteManifests(directory, files);
+  self->env_ = rocksdb::NewCompositeEnv(files);
+  db_options.env = self->env_.get();
 
   std::vector<std::string> names;
   if (!options.create) {

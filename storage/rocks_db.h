@@ -88,7 +88,7 @@ class RocksDb {
 
   std::string directory_;
   std::atomic<bool> log_broken_{false};  // set by RocksDB's threads
-  std::unique_ptr<rocksdb::Env> env_;    // around a test's file system
+  std::unique_ptr<rocksdb::Env> env_;    // around the file system that notes MANIFESTs
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::vector<rocksdb::ColumnFamilyHandle*>

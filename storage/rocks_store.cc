@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "storage/keys.h"
 #include "storage/log_tail.h"
+#include "storage/manifest_mark.h"
 #include "storage/rows.h"
 
 namespace espy::storage {
@@ -129,6 +130,7 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
     ESPY_ASSIGN_OR_RETURN(state, InspectLibrary(directory));
     if (state != LibraryState::kPresent) ESPY_RETURN_IF_ERROR(WriteFormat(directory));
   }
+  if (state == LibraryState::kPresent) ESPY_RETURN_IF_ERROR(CheckManifest(directory));
   // Before the database is read: a writer beside a reader moves the mark after it has written the
   // log.
   const std::optional<std::uint64_t> mark = AckedMark::Read(directory);

@@ -19,11 +19,30 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSteps = 50;
 constexpr const char* kKinds[] = {".log",    ".sst",  ".blob", "MANIFEST",
-                                  "CURRENT", "ACKED", "FORMAT"};
+                                  "CURRENT", "ACKED", "GROWN", "FORMAT"};
 
 struct Seen {
   std::uint64_t refused = 0, found = 0, harmless = 0;
 };
+
+// Where the record begins that holds byte `at`: 4 bytes of checksum, 2 of length, 1 of type, then
+// as many bytes; none crosses a block of 32 KiB.
+std::uint64_t RecordStart(const std::string& path, std::uint64_t at) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  std::uint64_t start = 0;
+  while (start + 7 <= bytes.size()) {
+    const std::uint64_t length =
+        static_cast<unsigned char>(bytes[start + 4]) |
+        static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[start + 5])) << 8;
+    std::uint64_t next = start + 7 + length;
+    constexpr std::uint64_t kBlock = 32768;
+    if (kBlock - next % kBlock < 7) next += kBlock - next % kBlock;
+    if (next > at) break;
+    start = next;
+  }
+  return start;
+}
 
 class Patient {
  public:
@@ -75,7 +94,10 @@ class Patient {
     const std::uint64_t size = fs::file_size(file);
     where_ = fs::path(file).filename().string();
     if (random_() % 4 == 0) {
-      const std::uint64_t keep = random_() % size;
+      std::uint64_t keep = random_() % size;
+      // A cut that no checksum shows: between two records of the form that logs and MANIFEST share.
+      if ((kind == ".log" || kind == "MANIFEST") && random_() % 2 == 0)
+        keep = RecordStart(file, keep);
       fs::resize_file(file, keep);
       where_ += " cut to " + std::to_string(keep) + " of " + std::to_string(size) + " bytes";
       return;

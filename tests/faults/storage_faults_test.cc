@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "storage/testing.h"
 #include "tests/faults/fault_fs.h"
@@ -482,6 +483,46 @@ TEST_F(BitRotTest, AFlippedBitInManifestOrCurrentIsRefusedOrHarmless) {
     }
   }
   EXPECT_GE(refused, 60);
+}
+
+// A MANIFEST that ends after any of its records reads as a whole one of an earlier time. Opened for
+// writing, it would have the files removed that it does not name.
+TEST_F(BitRotTest, AManifestCutAnywhereIsRefusedAndNothingIsRemoved) {
+  const std::string manifest = Copy("MANIFEST").back();
+  const auto files = [&] {
+    std::set<std::string> names;
+    for (const auto& file : fs::recursive_directory_iterator(dir_ / "copy")) {
+      names.insert(file.path().string());
+    }
+    return names;
+  };
+  const std::set<std::string> before = files();
+  const std::uint64_t size = fs::file_size(manifest);
+  for (std::uint64_t keep = size; keep-- > 0;) {
+    fs::resize_file(manifest, keep);
+    for (const StoreOptions& options :
+         {StoreOptions{.read_only = true}, StoreOptions{}, StoreOptions{.recover_tail = true}}) {
+      const Status status = Store::Open(dir_ / "copy", options).status();
+      ASSERT_EQ(status.code(), StatusCode::kCorruption) << keep << " of " << size;
+      EXPECT_NE(status.message().find("MANIFEST"), std::string::npos) << status.message();
+      EXPECT_NE(status.message().find("backup"), std::string::npos) << status.message();
+    }
+    ASSERT_EQ(files(), before) << keep << " of " << size;
+  }
+}
+
+TEST_F(BitRotTest, ANoteAboutTheManifestThatIsDamagedOrAbsentMeansNothing) {
+  for (int i = 0; i < 43; ++i) {
+    Copy("MANIFEST");
+    Flip(dir_ / "copy/GROWN", static_cast<std::uint64_t>(i) * 8 + i % 8);
+    const auto store = Store::Open(dir_ / "copy", {.read_only = true});
+    ESPY_ASSERT_OK(store);
+    EXPECT_TRUE(Holds(**store, 1));
+  }
+  Copy("MANIFEST");
+  fs::remove(dir_ / "copy/GROWN");
+  ESPY_ASSERT_OK(Store::Open(dir_ / "copy", {}));
+  EXPECT_TRUE(fs::exists(dir_ / "copy/GROWN"));
 }
 
 TEST_F(BitRotTest, AMissingFileIsRefused) {

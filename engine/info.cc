@@ -102,12 +102,13 @@ Result<LibraryInfo> Library::Info(bool measure_recall) try {
     space.recall_low = window.Bounds(k95).low;
     space.recall_high = window.Bounds(k95).high;
     space.effort = open->recall->effort();
-    const index::IndexStats stats = impl_->Stats(*open);
-    info.memory_bytes += stats.memory_bytes;
-    if (open->index) space.index = index::IndexKindName(stats.kind);
-    space.sealed_segments = stats.sealed_segments;
-    space.growing = stats.growing_rows;
-    space.tombstones = stats.dead_rows;
+    if (const std::optional<index::IndexStats> stats = impl_->Stats(*open)) {
+      info.memory_bytes += stats->memory_bytes;
+      space.index = index::IndexKindName(stats->kind);
+      space.sealed_segments = stats->sealed_segments;
+      space.growing = stats->growing_rows;
+      space.tombstones = stats->dead_rows;
+    }
     space.missing = info.items - std::min(info.items, space.vectors);
     info.spaces.push_back(std::move(space));
   }
@@ -137,9 +138,9 @@ Status Library::SetRecallTarget(double target) try {
   return OutOfMemory("setrecalltarget");
 }
 
-index::IndexStats Library::Impl::Stats(const OpenSpace& space) {
+std::optional<index::IndexStats> Library::Impl::Stats(const OpenSpace& space) {
   std::lock_guard lock(write_mutex_);
-  return space.index ? space.index->stats() : index::IndexStats{};
+  return space.index ? std::optional(space.index->stats()) : std::nullopt;
 }
 
 }  // namespace espy

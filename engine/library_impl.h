@@ -152,7 +152,7 @@ class Library::Impl {
   Status ForgetItems(const std::vector<Record>& records);
 
   // --- info.cc, verify.cc, rebuild.cc
-  index::IndexStats Stats(const OpenSpace& space);  // empty while its index is not open
+  std::optional<index::IndexStats> Stats(const OpenSpace& space);  // none: its index is not open
   // recall@10 against exact search; -1 when there is too little to measure
   Result<double> MeasureRecall(const ReadState& state);
   Status VerifySpace(const storage::SpaceRow& row, VerifyReport* report, const ProgressFn& progress,

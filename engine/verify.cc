@@ -88,7 +88,7 @@ Status Library::Impl::VerifySpace(const storage::SpaceRow& space, VerifyReport* 
     return Status::Ok();
   }
   const std::shared_ptr<const ReadState> state = *opened;
-  report->segments += Stats(*state->space).sealed_segments;
+  if (const auto stats = Stats(*state->space)) report->segments += stats->sealed_segments;
   const storage::Snapshot* snapshot = state->snapshot.get();
   std::vector<std::uint64_t> stored;
   std::vector<float> vector;

@@ -7,10 +7,11 @@ ROOMS = {
     "imaging": {"base"},
     "kernels": {"base"},
     "encoders": {"base", "kernels", "imaging"},
+    "captioning": {"base", "kernels", "imaging", "encoders"},
     "index": {"base", "kernels"},
     "storage": {"base"},
     "text": {"base"},
-    "engine": {"base", "imaging", "kernels", "encoders", "index", "storage", "text"},
+    "engine": {"base", "imaging", "kernels", "encoders", "captioning", "index", "storage", "text"},
     "cli": set(),  # a door: it sees the public headers and nothing behind them
 }
 

@@ -1,0 +1,41 @@
+// What a decoder sees of pictures: the keys and values of its cross-attention, computed once a
+// picture and laid out for the kernel that reads them at every step.
+#ifndef ESPY_CAPTIONING_CROSS_CACHE_H_
+#define ESPY_CAPTIONING_CROSS_CACHE_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "kernels/packed_attention.h"
+
+namespace espy::captioning {
+
+// One picture's, for every layer of one decoder. Constant once made: shared by any threads, and by
+// as many sequences as look at the picture. In BLIP-base's shapes 42 MB in FP32, 21 MB in BF16.
+struct PictureKeys {
+  std::vector<kernels::PackedKeyValues> layers;
+};
+
+// The pictures of one batch of sequences, numbered from 0 in the order of Add. One thread at a
+// time.
+class CrossCache {
+ public:
+  std::int32_t Add(std::shared_ptr<const PictureKeys> picture) {
+    pictures_.push_back(std::move(picture));
+    return static_cast<std::int32_t>(pictures_.size()) - 1;
+  }
+  std::int64_t pictures() const { return static_cast<std::int64_t>(pictures_.size()); }
+  const kernels::PackedKeyValues& At(std::int32_t picture, std::int64_t layer) const {
+    return pictures_[static_cast<std::size_t>(picture)]->layers[static_cast<std::size_t>(layer)];
+  }
+  void Clear() { pictures_.clear(); }
+
+ private:
+  std::vector<std::shared_ptr<const PictureKeys>> pictures_;
+};
+
+}  // namespace espy::captioning
+
+#endif  // ESPY_CAPTIONING_CROSS_CACHE_H_

@@ -12,6 +12,7 @@
 #include "captioning/decoder_layers.h"
 #include "captioning/decoder_rows.h"
 #include "captioning/kv_cache.h"
+#include "captioning/text_embedding.h"
 #include "encoders/weights.h"
 #include "espy/status.h"
 #include "kernels/aligned_buffer.h"
@@ -25,7 +26,7 @@ struct DecoderOutput {
   // [m, vocabulary], m the rows whose logits were asked for.
   const float* logits = nullptr;
 
-  kernels::AlignedBuffer hidden_memory, logit_memory, transformed;
+  kernels::AlignedBuffer logit_memory, chosen, transformed;
   DecoderWorkspace workspace;
 };
 
@@ -64,20 +65,18 @@ class TextDecoder {
   void Head(const float* hidden, std::int64_t rows, float* logits,
             kernels::AlignedBuffer* transformed) const;
   // The word embedding of a token below the vocabulary, without position or norm: out [width].
-  void WordEmbedding(std::int32_t token, float* out) const;
+  void WordEmbedding(std::int32_t token, float* out) const { embedding_.Word(token, out); }
+
+  ThreadPool* pool() const { return pool_; }  // of the options that it was loaded with
 
  private:
-  void Embed(const DecoderInput& in, const DecoderRows& rows, float* out) const;
-
   TextConfig config_;
   ThreadPool* pool_ = nullptr;
-  encoders::StoredTensor words_;  // [vocabulary, width]
-  std::vector<float> positions_;  // [context, width]
-  encoders::Norm embedding_norm_;
+  TextEmbedding embedding_;
   DecoderLayers layers_;
   encoders::Linear transform_;
   encoders::Norm transform_norm_;
-  encoders::Linear vocabulary_;  // tied to words_
+  encoders::Linear vocabulary_;  // tied to the word embeddings
 };
 
 }  // namespace espy::captioning

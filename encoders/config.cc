@@ -11,6 +11,7 @@
 #include "encoders/model_files.h"
 #include "encoders/openclip/openclip_config.h"
 #include "encoders/preprocessor_config.h"
+#include "encoders/tower_fields.h"
 
 namespace espy::encoders {
 namespace {
@@ -18,53 +19,10 @@ namespace {
 constexpr std::uint64_t kMaxFileBytes = 4 << 20;  // published ones are below 10 KB
 constexpr std::int64_t kMaxId = (std::int64_t{1} << 31) - 1;
 
-struct ActivationName {
-  std::string_view name;
-  Activation activation;
-};
-// transformers' ACT2FN names of the three functions.
-constexpr ActivationName kActivations[] = {
-    {"quick_gelu", Activation::kQuickGelu},      {"gelu", Activation::kGelu},
-    {"gelu_python", Activation::kGelu},          {"gelu_pytorch_tanh", Activation::kGeluTanh},
-    {"gelu_python_tanh", Activation::kGeluTanh}, {"gelu_new", Activation::kGeluTanh},
-    {"gelu_fast", Activation::kGeluTanh},        {"gelu_accurate", Activation::kGeluTanh},
-};
-
-// What a tower's absent keys mean, as transformers' configuration classes have it.
-struct Defaults {
-  std::int64_t width, inter, layers, heads;
-  std::string_view activation;
-  double norm_eps;
-};
-constexpr Defaults kClipText{512, 2048, 12, 8, "quick_gelu", 1e-5};
-constexpr Defaults kClipVision{768, 3072, 12, 12, "quick_gelu", 1e-5};
-constexpr Defaults kSiglipTower{768, 3072, 12, 12, "gelu_pytorch_tanh", 1e-6};
-
-void ReadTower(JsonFields* fields, const Defaults& defaults, TowerConfig* tower) {
-  tower->width = fields->Integer("hidden_size", defaults.width, 1, kMaxWidth);
-  tower->inter = fields->Integer("intermediate_size", defaults.inter, 1, kMaxInter);
-  tower->layers = fields->Integer("num_hidden_layers", defaults.layers, 1, kMaxLayers);
-  tower->heads = fields->Integer("num_attention_heads", defaults.heads, 1, kMaxWidth);
-  tower->norm_eps =
-      static_cast<float>(fields->Number("layer_norm_eps", defaults.norm_eps, 1e-12, 0.1));
-  if (tower->width % tower->heads != 0) {
-    fields->Refuse("hidden_size", std::to_string(tower->width) +
-                                      " is not a multiple of num_attention_heads " +
-                                      std::to_string(tower->heads));
-  }
-  const std::string name = fields->Text("hidden_act", defaults.activation);
-  const auto* known =
-      std::find_if(std::begin(kActivations), std::end(kActivations),
-                   [&](const ActivationName& activation) { return activation.name == name; });
-  if (known == std::end(kActivations)) {
-    fields->Refuse(
-        "hidden_act",
-        "is \"" + Printable(name) + "\"; this version has quick_gelu, gelu and gelu_pytorch_tanh",
-        StatusCode::kUnsupported);
-  } else {
-    tower->activation = known->activation;
-  }
-}
+// As transformers' configuration classes have it.
+constexpr TowerDefaults kClipText{512, 2048, 12, 8, "quick_gelu", 1e-5};
+constexpr TowerDefaults kClipVision{768, 3072, 12, 12, "quick_gelu", 1e-5};
+constexpr TowerDefaults kSiglipTower{768, 3072, 12, 12, "gelu_pytorch_tanh", 1e-6};
 
 // num_patches: positions were learned for a square grid of so many. Returns its side.
 std::int64_t ReadPositionGrid(JsonFields* fields) {

@@ -114,6 +114,27 @@ void ReadGeometry(JsonFields* fields, bool clip, std::int64_t image_size, Prepro
   spec->height = static_cast<std::int32_t>(image_size);
 }
 
+void ReadResizing(JsonFields* fields) {
+  if (!fields->Flag("do_resize", true)) {
+    fields->Refuse("do_resize", "is false: pictures of any size need resizing",
+                   StatusCode::kUnsupported);
+  }
+}
+
+// What is done to a pixel's numbers. `clips`: CLIP's mean and deviation are the default.
+void ReadNumbers(JsonFields* fields, bool clips, PreprocessSpec* spec) {
+  const double factor = fields->Number("rescale_factor", 1.0 / 255.0, 1e-9, 1e3);
+  spec->rescale = fields->Flag("do_rescale", true) ? static_cast<float>(factor) : 1.0f;
+  spec->mean = clips ? kClipMean : std::array<float, 3>{0.5f, 0.5f, 0.5f};
+  spec->std = clips ? kClipStd : std::array<float, 3>{0.5f, 0.5f, 0.5f};
+  ReadChannels(fields, "image_mean", -1e6, 1e6, &spec->mean);
+  ReadChannels(fields, "image_std", 1e-6, 1e6, &spec->std);
+  if (!fields->Flag("do_normalize", true)) {
+    spec->mean = {0, 0, 0};
+    spec->std = {1, 1, 1};
+  }
+}
+
 }  // namespace
 
 void ReadChannels(JsonFields* fields, std::string_view key, double least, double most,
@@ -160,26 +181,36 @@ Result<PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, Family fa
                     : processor.starts_with("Siglip") ? false
                                                       : family == Family::kClip;
   PreprocessSpec spec;
-  if (!fields.Flag("do_resize", true)) {
-    fields.Refuse("do_resize", "is false: pictures of any size need resizing",
-                  StatusCode::kUnsupported);
-  }
+  ReadResizing(&fields);
   if (naflex) {
     ReadPatches(&fields, preprocessor != nullptr, vision.patch_size, &spec);
   } else {
     ReadGeometry(&fields, clip, vision.image_size, &spec);
   }
   spec.filter = ReadFilter(&fields, naflex);
-  const double factor = fields.Number("rescale_factor", 1.0 / 255.0, 1e-9, 1e3);
-  spec.rescale = fields.Flag("do_rescale", true) ? static_cast<float>(factor) : 1.0f;
-  spec.mean = clip ? kClipMean : std::array<float, 3>{0.5f, 0.5f, 0.5f};
-  spec.std = clip ? kClipStd : std::array<float, 3>{0.5f, 0.5f, 0.5f};
-  ReadChannels(&fields, "image_mean", -1e6, 1e6, &spec.mean);
-  ReadChannels(&fields, "image_std", 1e-6, 1e6, &spec.std);
-  if (!fields.Flag("do_normalize", true)) {
-    spec.mean = {0, 0, 0};
-    spec.std = {1, 1, 1};
+  ReadNumbers(&fields, clip, &spec);
+  ESPY_RETURN_IF_ERROR(fields.status());
+  return spec;
+}
+
+Result<PreprocessSpec> ReadBlipPreprocessor(const JsonValue* preprocessor, std::int64_t image_size,
+                                            const std::string& name) {
+  if (preprocessor != nullptr && preprocessor->AsObject() == nullptr) {
+    return Status::InvalidArgument(name + ": not an object");
   }
+  JsonFields fields(preprocessor, name);
+  const std::string processor =
+      fields.Text("image_processor_type", fields.Text("feature_extractor_type", ""));
+  if (!processor.empty() && !processor.starts_with("Blip")) {
+    return Status::Unsupported(name + ": " + Printable(processor) +
+                               " is not the processor of a model of type blip; check that the "
+                               "files are of the same model");
+  }
+  PreprocessSpec spec;
+  ReadResizing(&fields);
+  ReadGeometry(&fields, /*clip=*/false, image_size, &spec);
+  spec.filter = ReadFilter(&fields, /*naflex=*/false);
+  ReadNumbers(&fields, /*clips=*/true, &spec);
   ESPY_RETURN_IF_ERROR(fields.status());
   return spec;
 }

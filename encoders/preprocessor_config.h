@@ -22,6 +22,11 @@ Result<imaging::PreprocessSpec> ReadPreprocessor(const JsonValue* preprocessor, 
                                                  const VisionConfig& vision,
                                                  const std::string& name);
 
+// BLIP's: both sides to image_size whatever the aspect, CLIP's mean and deviation.
+Result<imaging::PreprocessSpec> ReadBlipPreprocessor(const JsonValue* preprocessor,
+                                                     std::int64_t image_size,
+                                                     const std::string& name);
+
 // CLIP's, the default of transformers' CLIP processor and of open_clip.
 inline constexpr std::array<float, 3> kClipMean{0.48145466f, 0.4578275f, 0.40821073f};
 inline constexpr std::array<float, 3> kClipStd{0.26862954f, 0.26130258f, 0.27577711f};

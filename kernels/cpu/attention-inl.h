@@ -34,31 +34,69 @@ inline std::int64_t PaddedToLanes(std::int64_t n) {
   return WholeGroups(n, V::kLanes);
 }
 
-// The parts of a head's scratch memory, in floats from its start, each at a whole vector.
+// K and V of a head as panels, in floats from their start, each at a whole vector.
 template <class V, class Kind>
-struct AttentionScratch {
-  AttentionScratch(std::int64_t keys, std::int64_t head_dim) {
+struct AttentionPanels {
+  AttentionPanels(std::int64_t keys, std::int64_t head_dim) {
     constexpr std::int64_t kGroup = Kind::Ops::kGroup;
     const auto floats = [](std::int64_t operands) {
       const auto bytes = operands * static_cast<std::int64_t>(sizeof(typename Kind::Operand));
       return PaddedToLanes<V>((bytes + 3) / 4);
     };
-    padded_dim = PaddedToLanes<V>(head_dim);
     values = floats(WholeGroups(head_dim, kGroup) * PaddedToLanes<V>(keys));
-    queries = values + floats(WholeGroups(keys, kGroup) * padded_dim);
-    scores = queries + PaddedToLanes<V>(Kind::QueryFloats(head_dim));
+    end = values + floats(WholeGroups(keys, kGroup) * PaddedToLanes<V>(head_dim));
+  }
+  std::int64_t values, end;  // K's panels come first
+};
+
+template <class V, class Kind>
+std::int64_t AttentionPanelFloats(std::int64_t keys, std::int64_t head_dim) {
+  return AttentionPanels<V, Kind>(keys, head_dim).end;
+}
+
+// The parts of a head's scratch memory beside its panels, likewise.
+template <class V, class Kind>
+struct AttentionScratch {
+  explicit AttentionScratch(std::int64_t head_dim) {
+    padded_dim = PaddedToLanes<V>(head_dim);
+    scores = PaddedToLanes<V>(Kind::QueryFloats(head_dim));
     sums = scores + V::kTileRows * kScoresStride;
     // A line past the end for the tiles' prefetch and rounding up.
     end = sums + V::kTileRows * (padded_dim + V::kTileVectors * V::kLanes) + 64;
   }
   static constexpr std::int64_t kScoresStride = kKeyBlock<V> + V::kTileVectors * V::kLanes;
   std::int64_t padded_dim;
-  std::int64_t values, queries, scores, sums, end;  // K's panels come first
+  std::int64_t scores, sums, end;  // rounded queries come first
 };
 
+// With room for the panels when they are not packed yet.
 template <class V, class Kind>
 std::int64_t AttentionScratchFloats(std::int64_t keys, std::int64_t head_dim) {
-  return AttentionScratch<V, Kind>(keys, head_dim).end;
+  return AttentionPanels<V, Kind>(keys, head_dim).end + AttentionScratch<V, Kind>(head_dim).end;
+}
+
+// K and V of `head` as panels at `memory`, AttentionPanelFloats floats.
+template <class V, class Kind>
+void AttentionPack(const AttentionHead& head, float* memory) {
+  using Ops = typename Kind::Ops;
+  using Operand = typename Kind::Operand;
+  constexpr std::int64_t kWidth = V::kTileVectors * V::kLanes;
+  const std::int64_t dim = head.head_dim;
+  const std::int64_t key_length = WholeGroups(dim, Ops::kGroup);
+  const std::int64_t value_length = WholeGroups(head.keys, Ops::kGroup);
+  auto* key_panels = reinterpret_cast<Operand*>(memory);
+  auto* value_panels =
+      reinterpret_cast<Operand*>(memory + AttentionPanels<V, Kind>(head.keys, dim).values);
+  for (std::int64_t key = 0; key < head.keys; key += kWidth) {
+    const std::int64_t width = head.keys - key > V::kLanes ? kWidth : V::kLanes;
+    Kind::PackKeys(head.k + key * head.k_stride, head.k_stride, head.keys - key, dim, width,
+                   key_panels + key * key_length);
+  }
+  for (std::int64_t column = 0; column < dim; column += kWidth) {
+    const std::int64_t width = dim - column > V::kLanes ? kWidth : V::kLanes;
+    Kind::PackValues(head.v, head.v_stride, head.keys, dim, column, width,
+                     value_panels + column * value_length);
+  }
 }
 
 // scores[0..padded) of one query become weights e^(scale * (score - max)), computed as powers of 2,
@@ -124,24 +162,22 @@ void AttentionLoop(const AttentionHead& head) {
   constexpr std::int64_t kWidth = V::kTileVectors * V::kLanes;
   constexpr std::int64_t kOperandsPerFloat = sizeof(float) / sizeof(Operand);
   const std::int64_t dim = head.head_dim;
-  const Scratch at(head.keys, dim);
+  const AttentionPanels<V, Kind> panels(head.keys, dim);
+  const Scratch at(dim);
   const std::int64_t key_steps = (dim + Ops::kGroup - 1) / Ops::kGroup;
   const std::int64_t key_length = WholeGroups(dim, Ops::kGroup);
   const std::int64_t value_length = WholeGroups(head.keys, Ops::kGroup);
-  auto* key_panels = reinterpret_cast<Operand*>(head.scratch);
-  auto* value_panels = reinterpret_cast<Operand*>(head.scratch + at.values);
-  float* scores = head.scratch + at.scores;
-  float* sums = head.scratch + at.sums;
-  for (std::int64_t key = 0; key < head.keys; key += kWidth) {
-    const std::int64_t width = head.keys - key > V::kLanes ? kWidth : V::kLanes;
-    Kind::PackKeys(head.k + key * head.k_stride, head.k_stride, head.keys - key, dim, width,
-                   key_panels + key * key_length);
+  float* scratch = head.scratch;
+  const float* packed = head.panels;
+  if (packed == nullptr) {
+    AttentionPack<V, Kind>(head, scratch);
+    packed = scratch;
+    scratch += panels.end;
   }
-  for (std::int64_t column = 0; column < dim; column += kWidth) {
-    const std::int64_t width = dim - column > V::kLanes ? kWidth : V::kLanes;
-    Kind::PackValues(head.v, head.v_stride, head.keys, dim, column, width,
-                     value_panels + column * value_length);
-  }
+  const auto* key_panels = reinterpret_cast<const Operand*>(packed);
+  const auto* value_panels = reinterpret_cast<const Operand*>(packed + panels.values);
+  float* scores = scratch + at.scores;
+  float* sums = scratch + at.sums;
 
   const RowTiles<V> tiles(head.queries);
   for (std::int64_t t = 0; t < tiles.count; ++t) {
@@ -149,7 +185,7 @@ void AttentionLoop(const AttentionHead& head) {
     const std::int64_t rows = tiles.Begin(t + 1) - query;
     const int tile_rows = static_cast<int>(rows);
     std::int64_t q_stride;
-    const Operand* q = Kind::Queries(head, query, rows, head.scratch + at.queries, &q_stride);
+    const Operand* q = Kind::Queries(head, query, rows, scratch, &q_stride);
     const std::int64_t last_key = head.causal ? query + rows : head.keys;
     AttentionState states[V::kTileRows];
     float max[V::kTileRows];

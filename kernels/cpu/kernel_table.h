@@ -38,6 +38,8 @@ struct AttentionHead {
   const float* q = nullptr;
   const float* k = nullptr;
   const float* v = nullptr;
+  // K and V packed before; k and v are not read then. Null: they are packed in the scratch memory.
+  const float* panels = nullptr;
   std::int64_t q_stride = 0, k_stride = 0, v_stride = 0;
   std::int64_t queries = 0;
   std::int64_t keys = 0;
@@ -51,8 +53,26 @@ struct AttentionHead {
 
 // Attention of a head, its products in one precision.
 struct AttentionKernels {
-  std::int64_t (*scratch)(std::int64_t keys, std::int64_t head_dim);  // floats
+  std::int64_t (*panels)(std::int64_t keys, std::int64_t head_dim);   // floats, a whole vector
+  std::int64_t (*scratch)(std::int64_t keys, std::int64_t head_dim);  // floats, panels and all
+  // Of a head's k and v, into `panels` floats.
+  void (*pack)(const AttentionHead& head, float* memory);
   void (*run)(const AttentionHead& head);
+};
+
+// One head of one row of path_attention.h.
+struct AttentionRow {
+  const float* q = nullptr;
+  const float* k = nullptr;
+  const float* v = nullptr;
+  std::int64_t k_stride = 0, v_stride = 0;
+  std::int64_t kept = 0;
+  const std::int64_t* path = nullptr;
+  std::int64_t path_length = 0;
+  std::int64_t head_dim = 0;
+  float scale = 1;
+  float* out = nullptr;
+  float* scores = nullptr;  // kept + path_length floats, and up to a whole vector more
 };
 
 // Rows of weights on their way into the panel that they belong to.
@@ -92,6 +112,7 @@ struct KernelTable {
 
   AttentionKernels attention;
   AttentionKernels attention_bf16;  // null where the CPU has no BF16 dot products
+  void (*path_attention)(const AttentionRow& row);
   void (*layer_norm)(const float* x, std::int64_t width, const float* weight, const float* bias,
                      float eps, float* out);
   float (*sum_of_squares)(const float* x, std::int64_t width);

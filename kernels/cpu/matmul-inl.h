@@ -51,9 +51,35 @@ inline void Epilogue(const MatmulBlock& block, const typename Ops::Sum* sums,
   }
 }
 
+// Rows that are taken as few: as many as leave registers for the sums of two panels.
+template <class V>
+inline constexpr int kFewRows = V::kTileRows >= 12 ? 4 : 2;
+
+// Pairs of whole panels of a block of few rows; returns how many columns that were.
+template <class V, class Ops>
+std::int64_t FewRowsLoop(const MatmulBlock& block) {
+  constexpr int kPanels = 2;
+  constexpr std::int64_t kWidth = V::kTileVectors * V::kLanes;
+  alignas(64) typename Ops::Sum sums[kFewRows<V> * kPanels * kWidth];
+  const std::int64_t steps = (block.inputs + Ops::kGroup - 1) / Ops::kGroup;
+  const std::int64_t panel = steps * Ops::kGroup * kWidth;
+  const auto* a = static_cast<const typename Ops::Activation*>(block.a);
+  const auto* panels = static_cast<const typename Ops::Weight*>(block.panels);
+  std::int64_t column = 0;
+  for (; column + kPanels * kWidth <= block.columns; column += kPanels * kWidth) {
+    StreamRows<V, Ops, kPanels, kFewRows<V>>(static_cast<int>(block.rows), a, block.a_stride,
+                                             panels, panel, steps, sums, kPanels * kWidth);
+    Epilogue<V, Ops>(block, sums, kPanels * kWidth, 0, block.rows, column, kPanels * kWidth);
+    panels += kPanels * panel;
+  }
+  return column;
+}
+
 template <class V, class Ops>
 void MatmulBlockLoop(const MatmulBlock& block) {
   constexpr std::int64_t kWidth = V::kTileVectors * V::kLanes;
+  const std::int64_t done = block.rows <= kFewRows<V> ? FewRowsLoop<V, Ops>(block) : 0;
+  if (done == block.columns) return;
   alignas(64) typename Ops::Sum sums[V::kTileRows * kWidth];
   const RowTiles<V> tiles(block.rows);
   const std::int64_t steps = (block.inputs + Ops::kGroup - 1) / Ops::kGroup;
@@ -61,8 +87,9 @@ void MatmulBlockLoop(const MatmulBlock& block) {
     const std::int64_t row = tiles.Begin(t);
     const std::int64_t rows = tiles.Begin(t + 1) - row;
     const auto* a = static_cast<const typename Ops::Activation*>(block.a) + row * block.a_stride;
-    const auto* panel = static_cast<const typename Ops::Weight*>(block.panels);
-    for (std::int64_t column = 0; column < block.columns; column += kWidth) {
+    const auto* panel =
+        static_cast<const typename Ops::Weight*>(block.panels) + done * steps * Ops::kGroup;
+    for (std::int64_t column = done; column < block.columns; column += kWidth) {
       const std::int64_t columns =
           block.columns - column < kWidth ? block.columns - column : kWidth;
       if (Ops::kSingleVector && columns <= V::kLanes) {

@@ -16,6 +16,8 @@ using cpu::ProductKernels;
 // Panels that one task streams for all of its rows: 384 KiB, which stay in a second-level cache of
 // 512 KiB and up while the tiles of rows pass. Twice or half as much measured the same.
 constexpr std::int64_t kTaskBytes = 384 * 1024;
+// What a core computes in the time in which it reads a byte.
+constexpr double kFlopOfAByte = 8;
 // Tasks for each thread, so that a thread held up by other work leaves its share to the rest.
 constexpr std::int64_t kTasksPerThread = 4;
 
@@ -69,7 +71,9 @@ void Matmul(const MatmulArgs& args, ThreadPool* pool) {
 
   const double flop =
       2.0 * static_cast<double>(args.rows * outputs) * static_cast<double>(w.inputs());
-  if (!WorthThreads(pool, flop)) pool = nullptr;
+  // A decoding step's few rows are bound by the weights that are read, not by what is computed.
+  const double bytes = static_cast<double>(outputs * w.inputs() * product.weight_bytes);
+  if (!WorthThreads(pool, std::max(flop, kFlopOfAByte * bytes))) pool = nullptr;
   const std::int64_t threads = pool == nullptr ? 1 : pool->threads();
   const std::int64_t panels = (outputs + panel - 1) / panel;
   const std::int64_t wanted_tasks = threads == 1 ? 1 : threads * kTasksPerThread;

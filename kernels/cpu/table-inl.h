@@ -10,6 +10,7 @@
 #include "kernels/cpu/math-inl.h"
 #include "kernels/cpu/matmul-inl.h"
 #include "kernels/cpu/norm-inl.h"
+#include "kernels/cpu/path_attention-inl.h"
 
 namespace espy::kernels::cpu {
 
@@ -80,7 +81,10 @@ constexpr ProductKernels MakeProduct() {
 
 template <class V, class Kind>
 constexpr AttentionKernels MakeAttention() {
-  return {.scratch = AttentionScratchFloats<V, Kind>, .run = AttentionLoop<V, Kind>};
+  return {.panels = AttentionPanelFloats<V, Kind>,
+          .scratch = AttentionScratchFloats<V, Kind>,
+          .pack = AttentionPack<V, Kind>,
+          .run = AttentionLoop<V, Kind>};
 }
 
 template <class V>
@@ -100,6 +104,7 @@ constexpr KernelTable MakeTable(const char* name) {
                        MakeProduct<V, Int8Operands<V>>()},
           .attention = MakeAttention<V, Float32Attention<V>>(),
           .attention_bf16 = MakeBfloat16Attention<V>(),
+          .path_attention = PathAttentionRow<V>,
           .layer_norm = LayerNormRow<V>,
           .sum_of_squares = SumOfSquaresRow<V>,
           .activate = ActivateLoop<V>,

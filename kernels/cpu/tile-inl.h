@@ -78,6 +78,76 @@ inline void TileRows(int rows, const typename Ops::Activation* a, std::int64_t a
   }
 }
 
+// The same for few rows, of kPanels panels side by side, `panel` weights apart: the products of a
+// decoding step, bound by the memory that the weights come from. One row and one panel would be two
+// chains of sums, whose latency is longer than the fetch of what they multiply; and the prefetch
+// reaches as far ahead as memory is away, not the second-level cache. out: [rows, kPanels * width].
+template <class V, class Ops, int kRows, int kPanels>
+inline __attribute__((always_inline)) void StreamTile(
+    const typename Ops::Activation* a, std::int64_t a_stride, const typename Ops::Weight* b,
+    std::int64_t panel, std::int64_t steps, typename Ops::Sum* out, std::int64_t out_stride) {
+  constexpr int kVectors = V::kTileVectors;
+  constexpr int kStep = kVectors * V::kLanes * Ops::kGroup;
+  constexpr int kStepBytes = kStep * static_cast<int>(sizeof(typename Ops::Weight));
+  constexpr int kAheadBytes = 4096;
+  typename Ops::SumVector sum[kRows][kPanels][kVectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) sum[i][p][j] = Ops::Zero();
+    }
+  }
+  for (std::int64_t k = 0; k < steps; ++k) {
+    typename Ops::WeightVector row[kPanels][kVectors];
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) {
+      const typename Ops::Weight* at = b + p * panel;
+      Ops::template LoadWeights<kVectors>(at, row[p]);
+#pragma GCC unroll 4
+      for (int line = 0; line < kStepBytes; line += 64) {
+        __builtin_prefetch(reinterpret_cast<const char*>(at) + kAheadBytes + line);
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      const auto x = Ops::Broadcast(a + i * a_stride);
+#pragma GCC unroll 4
+      for (int p = 0; p < kPanels; ++p) {
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) sum[i][p][j] = Ops::Dot(sum[i][p][j], x, row[p][j]);
+      }
+    }
+    a += Ops::kGroup;
+    b += kStep;
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) {
+        Ops::StoreSum(out + i * out_stride + (p * kVectors + j) * V::kLanes, sum[i][p][j]);
+      }
+    }
+  }
+}
+
+// The same for `rows` <= kRows known at run time.
+template <class V, class Ops, int kPanels, int kRows>
+inline void StreamRows(int rows, const typename Ops::Activation* a, std::int64_t a_stride,
+                       const typename Ops::Weight* b, std::int64_t panel, std::int64_t steps,
+                       typename Ops::Sum* out, std::int64_t out_stride) {
+  if constexpr (kRows == 1) {
+    StreamTile<V, Ops, 1, kPanels>(a, a_stride, b, panel, steps, out, out_stride);
+  } else if (rows == kRows) {
+    StreamTile<V, Ops, kRows, kPanels>(a, a_stride, b, panel, steps, out, out_stride);
+  } else {
+    StreamRows<V, Ops, kPanels, kRows - 1>(rows, a, a_stride, b, panel, steps, out, out_stride);
+  }
+}
+
 // Rows cut into tiles of nearly equal height, none above kTileRows: 50 rows are 9 tiles of 5 and 6,
 // not 8 of 6 and one of 2 that would leave the multipliers waiting on its few chains.
 template <class V>

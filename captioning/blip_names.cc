@@ -1,0 +1,57 @@
+#include "captioning/blip_names.h"
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace espy::captioning {
+namespace {
+
+using encoders::Safetensors;
+using encoders::TensorView;
+
+constexpr std::string_view kQkv = ".self_attn.qkv.";
+constexpr std::string_view kProjection = ".self_attn.projection.";
+constexpr std::string_view kPositions = "vision_model.embeddings.position_embedding";
+
+// A third of the tensor's rows.
+TensorView Third(const TensorView& tensor, std::size_t part) {
+  TensorView third = tensor;
+  third.shape[0] /= 3;
+  const std::size_t bytes = tensor.bytes.size() / 3;
+  third.bytes = tensor.bytes.subspan(part * bytes, bytes);
+  return third;
+}
+
+}  // namespace
+
+std::unique_ptr<Safetensors> RenameBlip(std::unique_ptr<Safetensors> file) {
+  std::unordered_map<std::string, TensorView> tensors;
+  for (const std::string& name : file->Names()) {
+    const TensorView& tensor = *file->Find(name);
+    if (const std::size_t at = name.find(kQkv);
+        at != std::string::npos && !tensor.shape.empty() && tensor.shape[0] % 3 == 0) {
+      const std::string before = name.substr(0, at) + ".self_attn.";
+      const std::string after = name.substr(at + kQkv.size());
+      for (const std::size_t part : {0, 1, 2}) {
+        tensors[before + "qkv"[part] + "_proj." + after] = Third(tensor, part);
+      }
+    } else if (const std::size_t projection = name.find(kProjection);
+               projection != std::string::npos) {
+      tensors[name.substr(0, projection) + ".self_attn.out_proj." +
+              name.substr(projection + kProjection.size())] = tensor;
+    } else if (name.ends_with(kPositions)) {
+      tensors[name + ".weight"] = tensor;
+    } else {
+      tensors[name] = tensor;
+    }
+  }
+  std::string path = file->path();
+  std::vector<std::unique_ptr<Safetensors>> parts;
+  parts.push_back(std::move(file));
+  return Safetensors::Assemble(std::move(path), std::move(tensors), std::move(parts));
+}
+
+}  // namespace espy::captioning

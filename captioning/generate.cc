@@ -93,7 +93,7 @@ Result<std::vector<Generated>> GenerateOneByOne(const TextDecoder& decoder, Cros
   for (std::size_t i = 0; i < starts.size(); ++i) {
     cache.Add(static_cast<std::int32_t>(i));
     captions.push_back({.tokens = starts[i]});
-    streams.emplace_back(options.seed, i);
+    streams.emplace_back(options.seed, options.first_stream + i);
   }
   DecoderOutput out;
   ESPY_RETURN_IF_ERROR(ReadStarts(decoder, starts, &cache, cross, &out));

@@ -40,8 +40,10 @@ struct GenerateOptions {
   float temperature = 1;
   std::int64_t top_k = 50;  // the k most likely, and their equals; 0: all
   float top_p = 1;          // the fewest that have this probability together
-  // Picture i of a call draws from stream i of the seed: the same call gives the same captions.
+  // Picture i of a call draws from stream first_stream + i of the seed: the same call gives the
+  // same captions.
   std::uint64_t seed = 0;
+  std::uint64_t first_stream = 0;
 };
 
 struct Generated {

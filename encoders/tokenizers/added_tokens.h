@@ -19,6 +19,7 @@ struct AddedToken {
   bool lstrip = false;       // takes the spaces before it along
   bool rstrip = false;       // takes the spaces after it along
   bool normalized = false;   // looked for in the normalized text, not in the text as written
+  bool special = false;      // left out of decoded texts
   bool has_flags = false;    // the file gave the flags, not the content alone
 };
 

@@ -246,6 +246,10 @@ Result<TokenizerJson> ParseTokenizerJson(std::string_view text, const std::strin
   for (JsonMember& member : *members) {
     if (member.key == "normalizer") file.normalizer = std::move(member.value);
     if (member.key == "pre_tokenizer") file.pre_tokenizer = std::move(member.value);
+    if (member.key == "decoder") file.decoder = std::move(member.value);
+    if (member.key == "model" && file.model_type == "WordPiece") {
+      file.word_piece = std::move(member.value);
+    }
   }
   return file;
 }

@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "base/status_macros.h"
 #include "encoders/openclip/clean_text.h"
+#include "encoders/tokenizers/bert_tokenizer.h"
 #include "encoders/tokenizers/clip_tokenizer.h"
 #include "encoders/tokenizers/gemma_tokenizer.h"
 #include "encoders/tokenizers/sentencepiece_tokenizer.h"
@@ -69,6 +70,8 @@ Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const TokenizerDirectory& direc
     ESPY_ASSIGN_OR_RETURN(tokenizer, LoadClipTokenizer(directory));
   } else if (kind.family == "siglip" || kind.family == "siglip2") {
     ESPY_ASSIGN_OR_RETURN(tokenizer, LoadSiglip(directory));
+  } else if (kind.family == "blip") {
+    ESPY_ASSIGN_OR_RETURN(tokenizer, LoadBertTokenizer(directory));
   } else {
     return Status::Unsupported(directory.path + ": no tokenizer is known for a model of type " +
                                kind.family);

@@ -53,10 +53,12 @@ class Vocabulary {
 // the two so.
 struct TokenizerSettings {
   // Special tokens by role; content is empty when the files do not name one.
-  AddedToken bos, eos, unk, pad;
+  AddedToken bos, eos, unk, pad, cls, sep, mask;
   bool has_added_tokens = false;         // "added_tokens_decoder" was there
   std::vector<AddedToken> added_tokens;  // from it
   std::optional<bool> add_bos, add_eos, lower_case;
+  // BERT's: strip_accents, tokenize_chinese_chars, clean_up_tokenization_spaces.
+  std::optional<bool> strip_accents, cut_chinese, cleans_up;
   std::optional<bool> pads_left;  // "padding_side"
 };
 Result<TokenizerSettings> ReadTokenizerSettings(const TokenizerDirectory& directory);
@@ -74,9 +76,10 @@ struct BpeModel {
 struct TokenizerJson {
   BpeModel model;        // empty unless model_type is "BPE"
   UnigramModel unigram;  // empty unless it is "Unigram"
+  JsonValue word_piece;  // the whole model where it is "WordPiece", else null
   std::string model_type;
   std::vector<AddedToken> added_tokens;
-  JsonValue normalizer, pre_tokenizer;
+  JsonValue normalizer, pre_tokenizer, decoder;
   // Ids before and after the text's, from the post-processor; nullopt when it is null.
   std::optional<TokenTemplate> post_processor;
 };

@@ -30,6 +30,9 @@ Status ReadRoles(const JsonValue& root, const std::string& where, TokenizerSetti
   ESPY_RETURN_IF_ERROR(ReadRole(root, where, "bos_token", &settings->bos));
   ESPY_RETURN_IF_ERROR(ReadRole(root, where, "eos_token", &settings->eos));
   ESPY_RETURN_IF_ERROR(ReadRole(root, where, "unk_token", &settings->unk));
+  ESPY_RETURN_IF_ERROR(ReadRole(root, where, "cls_token", &settings->cls));
+  ESPY_RETURN_IF_ERROR(ReadRole(root, where, "sep_token", &settings->sep));
+  ESPY_RETURN_IF_ERROR(ReadRole(root, where, "mask_token", &settings->mask));
   return ReadRole(root, where, "pad_token", &settings->pad);
 }
 
@@ -79,6 +82,9 @@ Status ReadConfig(const std::string& text, const std::string& where, TokenizerSe
   settings->add_bos = ReadFlag(&fields, "add_bos_token");
   settings->add_eos = ReadFlag(&fields, "add_eos_token");
   settings->lower_case = ReadFlag(&fields, "do_lower_case");
+  settings->strip_accents = ReadFlag(&fields, "strip_accents");
+  settings->cut_chinese = ReadFlag(&fields, "tokenize_chinese_chars");
+  settings->cleans_up = ReadFlag(&fields, "clean_up_tokenization_spaces");
   if (fields.Has("padding_side")) {
     const std::string side = fields.Text("padding_side", "right");
     if (side != "left" && side != "right")
@@ -106,6 +112,7 @@ Result<AddedToken> ParseAddedToken(const JsonValue& value, const std::string& wh
   token.lstrip = fields.Flag("lstrip", false);
   token.rstrip = fields.Flag("rstrip", false);
   token.normalized = fields.Flag("normalized", false);
+  token.special = fields.Flag("special", false);
   token.has_flags = true;
   if (token.content.size() > kMaxTokenBytes) fields.Refuse("content", "is over 1024 bytes long");
   ESPY_RETURN_IF_ERROR(fields.status());

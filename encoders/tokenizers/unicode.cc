@@ -79,6 +79,13 @@ std::string Nfc(std::string_view text) {
   return Normalized(*nfc, text);
 }
 
+std::string Nfd(std::string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* nfd = icu::Normalizer2::getNFDInstance(error);
+  ESPY_CHECK(U_SUCCESS(error), "ICU carries its normalization data");
+  return Normalized(*nfd, text);
+}
+
 std::string Nfkc(std::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* nfkc = icu::Normalizer2::getNFKCInstance(error);

@@ -28,6 +28,7 @@ char32_t PreviousCodePoint(std::string_view text, std::size_t at, std::size_t* s
 void AppendUtf8(char32_t code_point, std::string* out);
 
 std::string Nfc(std::string_view text);
+std::string Nfd(std::string_view text);
 std::string Nfkc(std::string_view text);
 // Each code point by itself, as Rust's char::to_lowercase: a final sigma stays a plain one.
 std::string LowerEach(std::string_view text);

@@ -55,6 +55,13 @@ inline void WriteGoldenModel(const json& golden, const testing::TempDir& directo
                   parity::FormulaSafetensors(tensors, golden["dtype"].get<std::string>()));
 }
 
+// A small vocabulary of BERT's kind, whose ids are below those of every case.
+inline void WriteGoldenTokenizer(const testing::TempDir& directory) {
+  std::string lines = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\ndog\nand\ncat\nthe\n##s\n";
+  for (int i = 0; i < 80; ++i) lines += "word" + std::to_string(i) + "\n";
+  directory.Write("vocab.txt", lines);
+}
+
 // The pictures that every case is shown.
 struct GoldenPictures {
   explicit GoldenPictures(const encoders::VisionConfig& vision) {

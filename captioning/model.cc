@@ -1,0 +1,106 @@
+#include "captioning/model.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/cpu_features.h"
+#include "base/status_macros.h"
+#include "captioning/blip_names.h"
+#include "encoders/model_files.h"
+
+namespace espy::captioning {
+namespace {
+
+Precision Chosen(Precision asked) {
+  if (asked != Precision::kAuto && asked != Precision::kFloat16) return asked;
+  return CpuFeatures().avx512_bf16 ? Precision::kBfloat16 : Precision::kFloat32;
+}
+
+kernels::Precision OfProducts(Precision chosen) {
+  switch (chosen) {
+    case Precision::kBfloat16:
+      return kernels::Precision::kBfloat16;
+    case Precision::kInt8:
+      return kernels::Precision::kInt8;
+    default:
+      return kernels::Precision::kFloat32;
+  }
+}
+
+bool HasTower(const encoders::Safetensors& weights, const std::string& tower) {
+  const std::vector<std::string> names = weights.Names();
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name.starts_with(tower + ".") || name.find("." + tower + ".") != std::string::npos;
+  });
+}
+
+}  // namespace
+
+BlipModel::BlipModel(std::string directory, const ModelOptions& options)
+    : directory_(std::move(directory)),
+      precision_(Chosen(options.precision)),
+      pool_(options.threads > 0 ? options.threads : CoreCount()) {}
+
+encoders::Weights BlipModel::WeightsOf(const std::string& tower) const {
+  return {weights_.get(), tower, encoders::TowerOptions(&pool_, OfProducts(precision_))};
+}
+
+Status BlipModel::OutOfMemory() const {
+  return Status::ResourceExhausted(directory_ +
+                                   ": not enough memory for the model; close other programs, use "
+                                   "fewer pictures at once, or a smaller model");
+}
+
+Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
+                                                   const std::string& text_tower,
+                                                   const std::string& use,
+                                                   const ModelOptions& options) {
+  try {
+    std::unique_ptr<BlipModel> model(new BlipModel(directory, options));
+    ESPY_ASSIGN_OR_RETURN(model->config_, ReadBlipConfig(directory));
+    ESPY_ASSIGN_OR_RETURN(std::unique_ptr<encoders::Safetensors> file,
+                          encoders::OpenWeights(directory));
+    if (!HasTower(*file, text_tower)) {
+      return Status::Unsupported(file->path() + ": the model has no " + text_tower +
+                                 " and gives no " + use +
+                                 "; use one that does, as Salesforce/blip-image-captioning-base "
+                                 "gives captions and blip-itm-base-coco match scores");
+    }
+    model->weights_ = RenameBlip(std::move(file));
+    ESPY_ASSIGN_OR_RETURN(model->tokenizer_, encoders::LoadBertTokenizer(directory));
+    // Checked once here, so that no id can fall outside of the embedding table later.
+    if (model->tokenizer_->vocabulary() > model->config_.text.vocabulary) {
+      return Status::Corruption(
+          directory + ": the tokenizer knows " + std::to_string(model->tokenizer_->vocabulary()) +
+          " ids, config.json's vocab_size is " + std::to_string(model->config_.text.vocabulary) +
+          "; check that the files are of the same model");
+    }
+    ESPY_ASSIGN_OR_RETURN(
+        model->vision_, VisionTower::Load(model->WeightsOf("vision_model"), model->config_.vision));
+    return model;
+  } catch (const std::bad_alloc&) {
+    return Status::ResourceExhausted(directory + ": not enough memory for the model");
+  }
+}
+
+Result<std::vector<float>> BlipModel::See(std::span<const imaging::PictureView> pictures) const {
+  for (const imaging::PictureView& picture : pictures) {
+    if (!vision_.Takes(picture.size)) {
+      return Status::InvalidArgument(
+          directory_ + ": the model takes no picture of " + std::to_string(picture.size.width) +
+          " x " + std::to_string(picture.size.height) + " pixels; preprocess it as the model asks");
+    }
+  }
+  try {
+    std::vector<float> rows(pictures.size() *
+                            static_cast<std::size_t>(vision_.tokens() * vision_.width()));
+    encoders::WorkspaceShelf::Loan loan(&workspaces_);
+    vision_.Encode(pictures, loan.get(), rows.data(), &pool_);
+    return rows;
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
+}
+
+}  // namespace espy::captioning

@@ -1,0 +1,73 @@
+// What both uses of a BLIP directory share: its files opened, and memory and threads to run them
+// in.
+#ifndef ESPY_CAPTIONING_MODEL_H_
+#define ESPY_CAPTIONING_MODEL_H_
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "captioning/config.h"
+#include "captioning/vision.h"
+#include "encoders/safetensors.h"
+#include "encoders/tokenizers/bert_tokenizer.h"
+#include "encoders/weights.h"
+#include "encoders/workspace_shelf.h"
+#include "espy/precision.h"
+#include "espy/status.h"
+
+namespace espy::captioning {
+
+struct ModelOptions {
+  // Of the products. kAuto: BF16 where the CPU multiplies it, else FP32; captions in FP32 alone are
+  // promised to be transformers' in FP32. kInt8: the layers in 8 bits, what lies before and after
+  // them (patches, vocabulary, heads) in BF16.
+  Precision precision = Precision::kAuto;
+  int threads = 0;  // 0: as many as there are cores
+};
+
+// Any thread, after Open.
+class BlipModel {
+ public:
+  // Configuration, weights, tokenizer and vision tower. `text_tower`: "text_decoder" or
+  // "text_encoder", which the model must have; `use` names in messages what it is wanted for.
+  static Result<std::unique_ptr<BlipModel>> Open(const std::string& directory,
+                                                 const std::string& text_tower,
+                                                 const std::string& use,
+                                                 const ModelOptions& options);
+
+  const std::string& directory() const { return directory_; }
+  const BlipConfig& config() const { return config_; }
+  const encoders::BertTokenizer& tokenizer() const { return *tokenizer_; }
+  const VisionTower& vision() const { return vision_; }
+  Precision precision() const { return precision_; }
+  ThreadPool* pool() const { return &pool_; }
+  // Tensors of a tower, to be read as the options say; "" is outside of any.
+  encoders::Weights WeightsOf(const std::string& tower) const;
+  // Once all are read: the file's pages are given back.
+  void Forget() const { weights_->Forget(); }
+
+  // Rows of the vision tower for pictures of the model's size, [pictures, tokens, width].
+  // InvalidArgument for another size; ResourceExhausted.
+  Result<std::vector<float>> See(std::span<const imaging::PictureView> pictures) const;
+
+  Status OutOfMemory() const;
+
+ private:
+  BlipModel(std::string directory, const ModelOptions& options);
+
+  const std::string directory_;
+  const Precision precision_;  // not kAuto
+  BlipConfig config_;
+  std::unique_ptr<encoders::Safetensors> weights_;
+  std::unique_ptr<encoders::BertTokenizer> tokenizer_;
+  VisionTower vision_;
+  mutable ThreadPool pool_;
+  mutable encoders::WorkspaceShelf workspaces_;
+};
+
+}  // namespace espy::captioning
+
+#endif  // ESPY_CAPTIONING_MODEL_H_

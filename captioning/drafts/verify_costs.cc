@@ -1,0 +1,74 @@
+#include "captioning/drafts/verify_costs.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+
+namespace espy::captioning {
+
+namespace {
+constexpr double kLeast = 1e-9;  // seconds: below what a clock tells apart
+constexpr double kStep = 1.0 / 16;
+}  // namespace
+
+VerifyCosts::VerifyCosts(std::vector<Point> points) : points_(std::move(points)) {
+  ESPY_CHECK(!points_.empty() && points_[0].rows == 1, "costs begin with a pass of one row");
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    points_[i].seconds = std::max(points_[i].seconds, kLeast);
+    if (i == 0) continue;
+    ESPY_CHECK(points_[i].rows > points_[i - 1].rows, "costs are in the order of their rows");
+    points_[i].seconds = std::max(points_[i].seconds, points_[i - 1].seconds);
+  }
+}
+
+Result<VerifyCosts> VerifyCosts::Measure(const std::function<Result<double>(int)>& pass,
+                                         int max_rows, double enough) {
+  std::vector<Point> points;
+  ESPY_RETURN_IF_ERROR(pass(1).status());
+  for (int rows = 1; rows <= max_rows; rows *= 2) {
+    double least = 0;
+    for (int turn = 0; turn < 3; ++turn) {
+      ESPY_ASSIGN_OR_RETURN(const double seconds, pass(rows));
+      if (turn == 0 || seconds < least) least = seconds;
+    }
+    points.push_back({static_cast<double>(rows), least});
+    if (least > enough * std::max(points[0].seconds, kLeast)) break;
+  }
+  return VerifyCosts(std::move(points));
+}
+
+double VerifyCosts::Seconds(double rows) const {
+  if (rows <= 1 || points_.size() == 1) {
+    // Alone it says nothing about more rows: as many passes are the least favourable guess.
+    return points_[0].seconds * std::max(rows, 1.0);
+  }
+  std::size_t i = 1;
+  while (i + 1 < points_.size() && points_[i].rows < rows) ++i;
+  const Point& a = points_[i - 1];
+  const Point& b = points_[i];
+  return a.seconds + (b.seconds - a.seconds) * (rows - a.rows) / (b.rows - a.rows);
+}
+
+void VerifyCosts::Observe(int rows, double seconds) {
+  const double factor = std::clamp(seconds / Seconds(rows), 0.5, 2.0);
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    const bool last = i + 1 == points_.size();
+    const double below = i == 0 ? 1 : points_[i - 1].rows;
+    const double above = last ? points_[i].rows : points_[i + 1].rows;
+    double share = 0;
+    if (rows == points_[i].rows || (last && rows > points_[i].rows)) {
+      share = 1;
+    } else if (rows < points_[i].rows && rows > below) {
+      share = (rows - below) / (points_[i].rows - below);
+    } else if (rows > points_[i].rows && rows < above) {
+      share = (above - rows) / (above - points_[i].rows);
+    }
+    points_[i].seconds = std::max(points_[i].seconds * (1 + kStep * share * (factor - 1)), kLeast);
+  }
+  for (std::size_t i = 1; i < points_.size(); ++i) {
+    points_[i].seconds = std::max(points_[i].seconds, points_[i - 1].seconds);
+  }
+}
+
+}  // namespace espy::captioning

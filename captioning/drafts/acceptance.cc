@@ -20,7 +20,7 @@ Accepted AcceptExact(const DraftTree& tree, const Choose& choose, const Ends& en
   }
 }
 
-std::int32_t Draw(std::span<const float> weights, double u) {
+std::int32_t DrawWeighted(std::span<const float> weights, double u) {
   double sum = 0;
   for (const float weight : weights) sum += weight;
   const double at = u * sum;
@@ -41,7 +41,7 @@ std::vector<std::int32_t> DrawWithoutReplacement(std::span<const float> proposal
   std::vector<std::int32_t> drawn;
   while (static_cast<int>(drawn.size()) < count &&
          std::any_of(left.begin(), left.end(), [](float weight) { return weight > 0; })) {
-    drawn.push_back(Draw(left, uniform()));
+    drawn.push_back(DrawWeighted(left, uniform()));
     left[static_cast<std::size_t>(drawn.back())] = 0;
   }
   return drawn;
@@ -84,7 +84,7 @@ class Remainders {
   // What is drawn once every child is rejected. Where rounding leaves nothing, p and q were the
   // same to the last bits, and a rejection all but impossible: any token of the target is right.
   std::int32_t Rest(std::span<const float> target, double u) const {
-    if (p_sum_ <= 0) return Draw(target, u);
+    if (p_sum_ <= 0) return DrawWeighted(target, u);
     double below = 0;
     std::int32_t last = 0;
     for (std::size_t i = 0; i < p_.size(); ++i) {

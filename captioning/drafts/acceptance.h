@@ -65,7 +65,7 @@ Accepted AcceptTypical(const DraftTree& tree, const Target& target, const Typica
 
 // A draw from weights of any positive sum by u in [0, 1); the last index of weight where rounding
 // leaves none.
-std::int32_t Draw(std::span<const float> weights, double u);
+std::int32_t DrawWeighted(std::span<const float> weights, double u);
 // `count` different tokens drawn from `proposal` one after another, fewer where fewer have weight.
 std::vector<std::int32_t> DrawWithoutReplacement(std::span<const float> proposal, int count,
                                                  const Uniform& uniform);

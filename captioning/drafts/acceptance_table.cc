@@ -51,11 +51,14 @@ void AcceptanceTable::Observe(int depth, int rank, bool right) {
   }
 }
 
-void AcceptanceTable::ObserveTree(const DraftTree& proposed, std::span<const std::int32_t> truth) {
+void AcceptanceTable::ObserveTree(const DraftTree& proposed, std::span<const std::int32_t> truth,
+                                  std::span<const int> ranks) {
   int at = DraftTree::kRoot;
   for (const std::int32_t token : truth) {
     for (const int child : proposed.Children(at)) {
-      Observe(proposed.depth(child), proposed.rank(child), proposed.token(child) == token);
+      const int rank =
+          ranks.empty() ? proposed.rank(child) : ranks[static_cast<std::size_t>(child)];
+      Observe(proposed.depth(child), rank, proposed.token(child) == token);
     }
     at = proposed.Child(at, token);
     if (at == DraftTree::kRoot) return;

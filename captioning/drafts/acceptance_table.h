@@ -28,8 +28,10 @@ class AcceptanceTable {
   void Observe(int depth, int rank, bool right);
 
   // Observes every node of `proposed` whose parent `truth` passes through: truth[0] is the token
-  // that followed the root, and so on.
-  void ObserveTree(const DraftTree& proposed, std::span<const std::int32_t> truth);
+  // that followed the root, and so on. ranks: which candidate each node was; empty: its place among
+  // its siblings.
+  void ObserveTree(const DraftTree& proposed, std::span<const std::int32_t> truth,
+                   std::span<const int> ranks = {});
 
   std::int64_t Trials(int depth, int rank) const;
   std::int64_t Hits(int depth, int rank) const;

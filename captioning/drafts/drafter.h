@@ -3,6 +3,7 @@
 #define ESPY_CAPTIONING_DRAFTS_DRAFTER_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -30,6 +31,11 @@ struct DraftContext {
   // At most so many nodes, and so many tokens deep, can be of use.
   int nodes = DraftTree::kMaxNodes;
   int depth = DraftTree::kMaxNodes;
+  // In sampling: the token that plain decoding would take `depth` places after the root (1: the
+  // next one) if these were its logits [vocabulary], by the random number that it will use there. A
+  // model that is nearly the decoder's thus guesses what it will draw, and not only what is likely.
+  // Empty: the likeliest is the guess.
+  std::function<std::int32_t(int depth, const float* logits)> guess;
 };
 
 // The drafts of one text after another. A drafter is asked for a tree and told the truth; it knows
@@ -44,6 +50,10 @@ class Drafter {
   virtual Status Begin(const DraftPicture& picture) = 0;
   // Replaces `tree` by what may follow context.tokens, with chances as far as they are known.
   virtual Status Propose(const DraftContext& context, DraftTree* tree) = 0;
+  // For acceptance by rejection: what the children of `node` of the last proposal were drawn from,
+  // one after another without replacement in the order of their ranks, [vocabulary] of any positive
+  // sum. Empty: they were not drawn. The chances of drawn nodes do not depend on what was drawn.
+  virtual std::span<const float> Proposal(int /*node*/) const { return {}; }
   // What followed the root of the last proposal: at least one token. Not called after a step that
   // did not ask.
   virtual void Observe(std::span<const std::int32_t> truth) = 0;

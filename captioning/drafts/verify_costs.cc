@@ -20,6 +20,7 @@ VerifyCosts::VerifyCosts(std::vector<Point> points) : points_(std::move(points))
     ESPY_CHECK(points_[i].rows > points_[i - 1].rows, "costs are in the order of their rows");
     points_[i].seconds = std::max(points_[i].seconds, points_[i - 1].seconds);
   }
+  for (const Point& point : points_) guesses_.push_back(point.seconds);
 }
 
 Result<VerifyCosts> VerifyCosts::Measure(const std::function<Result<double>(int)>& pass,
@@ -32,7 +33,7 @@ Result<VerifyCosts> VerifyCosts::Measure(const std::function<Result<double>(int)
       ESPY_ASSIGN_OR_RETURN(const double seconds, pass(rows));
       if (turn == 0 || seconds < least) least = seconds;
     }
-    points.push_back({static_cast<double>(rows), least});
+    points.push_back({static_cast<double>(rows), least, 3});
     if (least > enough * std::max(points[0].seconds, kLeast)) break;
   }
   return VerifyCosts(std::move(points));
@@ -47,24 +48,45 @@ double VerifyCosts::Seconds(double rows) const {
   while (i + 1 < points_.size() && points_[i].rows < rows) ++i;
   const Point& a = points_[i - 1];
   const Point& b = points_[i];
+  if (rows == b.rows) return b.seconds;
   return a.seconds + (b.seconds - a.seconds) * (rows - a.rows) / (b.rows - a.rows);
 }
 
 void VerifyCosts::Observe(int rows, double seconds) {
-  const double factor = std::clamp(seconds / Seconds(rows), 0.5, 2.0);
+  const double ratio = std::max(seconds, kLeast) / Seconds(rows);
   for (std::size_t i = 0; i < points_.size(); ++i) {
+    Point& point = points_[i];
     const bool last = i + 1 == points_.size();
-    const double below = i == 0 ? 1 : points_[i - 1].rows;
-    const double above = last ? points_[i].rows : points_[i + 1].rows;
     double share = 0;
-    if (rows == points_[i].rows || (last && rows > points_[i].rows)) {
+    if (rows == point.rows || (last && rows > point.rows)) {
       share = 1;
-    } else if (rows < points_[i].rows && rows > below) {
-      share = (rows - below) / (points_[i].rows - below);
-    } else if (rows > points_[i].rows && rows < above) {
-      share = (above - rows) / (above - points_[i].rows);
+    } else if (rows < point.rows && i > 0 && rows > points_[i - 1].rows) {
+      share = (rows - points_[i - 1].rows) / (point.rows - points_[i - 1].rows);
+    } else if (rows > point.rows && !last && rows < points_[i + 1].rows) {
+      share = (points_[i + 1].rows - rows) / (points_[i + 1].rows - point.rows);
     }
-    points_[i].seconds = std::max(points_[i].seconds * (1 + kStep * share * (factor - 1)), kLeast);
+    if (share == 0) continue;
+    const double factor = point.seen < 1 ? ratio : std::clamp(ratio, 0.5, 2.0);
+    point.seen += share;
+    const double step = std::min(1.0, std::max(share * kStep, share / point.seen));
+    point.seconds = std::max(point.seconds * (1 + step * (factor - 1)), kLeast);
+  }
+  FollowGuesses();
+}
+
+// A point that no pass was near lies on the line between those that were, or stands in proportion
+// to the last of them.
+void VerifyCosts::FollowGuesses() {
+  for (std::size_t i = 1; i < points_.size(); ++i) {
+    if (points_[i].seen > 0) continue;
+    const Point& below = points_[i - 1];
+    std::size_t next = i;
+    while (next < points_.size() && points_[next].seen == 0) ++next;
+    points_[i].seconds = next == points_.size()
+                             ? below.seconds * guesses_[i] / guesses_[i - 1]
+                             : below.seconds + (points_[next].seconds - below.seconds) *
+                                                   (points_[i].rows - below.rows) /
+                                                   (points_[next].rows - below.rows);
   }
   for (std::size_t i = 1; i < points_.size(); ++i) {
     points_[i].seconds = std::max(points_[i].seconds, points_[i - 1].seconds);

@@ -23,19 +23,24 @@ class VerifyCosts {
   struct Point {
     double rows;
     double seconds;
+    double seen = 0;  // passes that it was moved by, or measured by; none: a guess
   };
   explicit VerifyCosts(std::vector<Point> points);
 
   // Between points on a line; beyond the last one along the line of the last two.
   double Seconds(double rows) const;
-  // Moves the points around `rows` a step towards what a pass took. A pass that was held up by
-  // something else moves them as one that took twice as long.
+  // Moves the points around `rows` towards what a pass took: guesses all the way, and the less the
+  // more they have seen. A pass that was held up by something else moves what was seen as one that
+  // took twice as long.
   void Observe(int rows, double seconds);
 
   const std::vector<Point>& points() const { return points_; }
 
  private:
+  void FollowGuesses();
+
   std::vector<Point> points_;
+  std::vector<double> guesses_;  // the points' seconds at the start
 };
 
 }  // namespace espy::captioning

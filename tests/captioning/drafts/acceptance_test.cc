@@ -278,7 +278,8 @@ TEST(Acceptance, TypicalIsNotLossless) {
       };
       Append(tree,
              AcceptTypical(
-                 tree, target, {}, [&](int node) { return Draw(target(node), uniform(random)); },
+                 tree, target, {},
+                 [&](int node) { return DrawWeighted(target(node), uniform(random)); },
                  EndsAt(text.size())),
              &text);
     }
@@ -289,10 +290,10 @@ TEST(Acceptance, TypicalIsNotLossless) {
 
 TEST(Acceptance, DrawsAreInProportionAndNeverOfNoWeight) {
   const Distribution weights = {0, 2, 0, 1, 1, 0};
-  EXPECT_EQ(Draw(weights, 0), 1);
-  EXPECT_EQ(Draw(weights, 0.4999), 1);
-  EXPECT_EQ(Draw(weights, 0.5), 3);
-  EXPECT_EQ(Draw(weights, 0.9999999), 4);
+  EXPECT_EQ(DrawWeighted(weights, 0), 1);
+  EXPECT_EQ(DrawWeighted(weights, 0.4999), 1);
+  EXPECT_EQ(DrawWeighted(weights, 0.5), 3);
+  EXPECT_EQ(DrawWeighted(weights, 0.9999999), 4);
   double u = 0;
   EXPECT_EQ(DrawWithoutReplacement(weights, 5, [&] { return u; }),
             (std::vector<std::int32_t>{1, 3, 4}));

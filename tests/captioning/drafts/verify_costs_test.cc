@@ -45,7 +45,7 @@ TEST(VerifyCosts, MoreRowsAreNeverCheaper) {
 }
 
 TEST(VerifyCosts, FollowsWhatPassesTake) {
-  VerifyCosts costs({{1, 1.0}, {4, 1.3}, {8, 2.0}});
+  VerifyCosts costs({{1, 1.0, 3}, {4, 1.3, 3}, {8, 2.0, 3}});
   for (int i = 0; i < 200; ++i) costs.Observe(4, 2.6);
   EXPECT_NEAR(costs.Seconds(4), 2.6, 0.01);
   EXPECT_GE(costs.Seconds(8), costs.Seconds(4));
@@ -55,11 +55,23 @@ TEST(VerifyCosts, FollowsWhatPassesTake) {
 }
 
 TEST(VerifyCosts, OnePassThatWasHeldUpMovesLittle) {
-  VerifyCosts costs({{1, 1.0}, {8, 2.0}});
+  VerifyCosts costs({{1, 1.0, 100}, {8, 2.0, 100}});
   costs.Observe(8, 1000);
   EXPECT_LT(costs.Seconds(8), 2.2);
   costs.Observe(1, 0);
   EXPECT_GT(costs.Seconds(1), 0.9);
+}
+
+TEST(VerifyCosts, TheFirstPassesReplaceAGuess) {
+  VerifyCosts costs({{1, 1.0}, {2, 1.1}, {4, 1.2}, {8, 1.4}});
+  costs.Observe(1, 0.010);
+  EXPECT_NEAR(costs.Seconds(1), 0.010, 1e-9);
+  EXPECT_NEAR(costs.Seconds(8), 0.014, 1e-9) << "what was not seen keeps its proportion";
+  costs.Observe(4, 0.030);
+  EXPECT_NEAR(costs.Seconds(4), 0.030, 1e-9);
+  EXPECT_NEAR(costs.Seconds(8), 0.035, 1e-9);
+  EXPECT_NEAR(costs.Seconds(1), 0.010, 1e-9);
+  EXPECT_NEAR(costs.Seconds(2), 0.010 + 0.020 / 3, 1e-9) << "between those that were seen";
 }
 
 }  // namespace

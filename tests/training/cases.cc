@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "tests/parity/formula.h"
+#include "training/heads/draft_model.h"
 #include "training/losses/contrastive.h"
 #include "training/losses/language.h"
 #include "training/losses/matching.h"
@@ -92,16 +93,69 @@ Node* Apply(Tape& tape, const std::string& op, const nlohmann::json& args,
   ESPY_CHECK(false, "a case names an operation that there is");
 }
 
+std::vector<float> InputOf(const nlohmann::json& c, const std::string& input) {
+  const nlohmann::json& spec = c.at("inputs").at(input);
+  const auto shape = spec.at("shape").get<Numbers>();
+  return parity::FormulaValues(c.at("name").get<std::string>() + "." + input, shape[0] * shape[1],
+                               spec.value("scale", 1.0f), spec.value("offset", 0.0f));
+}
+
+// Medusa heads or an MTP module over a frozen decoder: the inputs named by args.constants are the
+// decoder's, the others the model's parameters.
+CaseResult RunDraftCase(const nlohmann::json& c, Compute compute, ThreadPool* pool) {
+  const nlohmann::json& args = c.at("args");
+  FrozenDecoder decoder;
+  decoder.width = args.at("width");
+  decoder.vision_width = args.at("vision_width");
+  decoder.vocabulary = args.at("vocabulary");
+  decoder.heads = args.at("heads");
+  decoder.inner = args.at("inner");
+  decoder.words = InputOf(c, "words");
+  decoder.transform_weight = InputOf(c, "transform_weight");
+  decoder.transform_bias = InputOf(c, "transform_bias");
+  decoder.norm_weight = InputOf(c, "norm_weight");
+  decoder.norm_bias = InputOf(c, "norm_bias");
+  decoder.output_bias = InputOf(c, "output_bias");
+  HeadData data;
+  data.width = decoder.width;
+  data.vision_width = decoder.vision_width;
+  data.image_tokens = args.at("image_tokens");
+  data.tokens = args.at("tokens").get<Numbers>();
+  data.lengths = args.at("lengths").get<Numbers>();
+  data.pictures = args.at("pictures").get<Numbers>();
+  data.hidden = InputOf(c, "hidden");
+  data.images = InputOf(c, "images");
+  const auto model = c.at("op") == "mtp_module"
+                         ? NewMtpModule(&decoder, data.image_tokens, args.at("depths"), 1)
+                         : NewMedusaHeads(&decoder, args.at("depths"), args.at("blocks"));
+  for (Parameter& parameter : model->parameters().all()) {
+    parameter.value = InputOf(c, parameter.name);
+  }
+  Numbers texts;
+  for (std::int64_t text = 0; text < data.texts(); ++text) texts.push_back(text);
+  const HeadBatch batch = GatherTexts(data, FirstRows(data), texts);
+  Tape tape({.compute = compute, .pool = pool});
+  Node* loss = model->Loss(tape, batch);
+  tape.Backward(loss);
+  CaseResult result{.loss = loss->scalar(), .gradients = {}};
+  for (Parameter& parameter : model->parameters().all()) {
+    result.gradients[parameter.name] = parameter.gradient;
+  }
+  return result;
+}
+
 }  // namespace
 
 CaseResult RunCase(const nlohmann::json& c, Compute compute, ThreadPool* pool) {
   const std::string name = c.at("name");
+  if (c.contains("args") && c.at("args").contains("constants")) {
+    return RunDraftCase(c, compute, pool);
+  }
   ParameterSet inputs;
   for (const auto& [input, spec] : c.at("inputs").items()) {
     const auto shape = spec.at("shape").get<Numbers>();
     Parameter* parameter = inputs.Add(input, shape[0], shape[1], false);
-    parameter->value = parity::FormulaValues(name + "." + input, shape[0] * shape[1],
-                                             spec.value("scale", 1.0f), spec.value("offset", 0.0f));
+    parameter->value = InputOf(c, input);
   }
   Tape tape({.compute = compute, .pool = pool});
   std::map<std::string, Node*> nodes;

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from torch_cases import answer, attention_case, bert_case, shape
+from torch_cases import answer, attention_case, bert_case, draft_case, shape
 
 LIMIT = 1e-4
 
@@ -30,7 +30,7 @@ def chained(ls):
 def some_case(draw, name):
     n, width, other = draw.randint(1, 70), draw.randint(1, 130), draw.randint(1, 130)
     op = draw.choice(["linear", "embedding", "norms", "pointwise", "attention", "cross", "cross_entropy", "pairs", "matching",
-                      "words", "bert_layer"])
+                      "words", "bert_layer", "drafts"])
     if op == "linear":
         return {"name": name, "op": op, "inputs": {"x": shape(n, width), "weight": shape(other, width),
                                                    "bias": shape(1, other)}}
@@ -79,6 +79,11 @@ def some_case(draw, name):
         op = draw.choice(["language", "medusa", "mtp"])
         names = ["logits"] if op == "language" else [f"logits{i}" for i in range(1, draw.randint(2, 5))]
         return {"name": name, "op": op, "inputs": {key: shape(rows, width, scale=3.0) for key in names}, "args": args}
+    if op == "drafts":
+        texts = [[draw.randrange(width) for _ in range(length)] for length in ls]
+        return draft_case(name, draw.choice(["medusa_heads", "mtp_module"]), heads * head_dim + heads, heads, other, 12, width,
+                          draw.randint(1, 9), texts + [[0] * 3], [draw.randrange(3) for _ in range(len(ls) + 1)],
+                          draw.randint(1, 4), draw.randint(1, 2))
     pictures = [[s[0], s[1], 0, 30] for s in chained(ls)]
     return bert_case(name, heads * head_dim + (2 * heads if head_dim == 1 else 0), heads, 4 * heads * head_dim, 24,
                      chained(ls), pictures)

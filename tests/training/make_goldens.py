@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 
 import torch
-from torch_cases import answer, attention_case, bert_case, shape
+from torch_cases import answer, attention_case, bert_case, draft_case, shape
 
 import formula
 
@@ -48,6 +48,9 @@ def cases():
     yield {"name": "medusa", "op": "medusa", "inputs": depths, "args": words}
     yield {"name": "mtp", "op": "mtp", "inputs": depths, "args": words}
     yield bert_case("bert_layer", 6, 2, 8, 5, [[0, 3, 0, 3], [3, 2, 3, 2]], [[0, 3, 0, 4], [3, 2, 4, 3]])
+    texts = [[1, 4, 2, 6, 3, 5], [1, 2], [1, 6, 6, 0]]
+    yield draft_case("medusa_heads", "medusa_heads", 4, 2, 6, 3, 7, 2, texts, [1, 0, 1], 3, 2)
+    yield draft_case("mtp_module", "mtp_module", 4, 2, 5, 3, 7, 3, texts, [1, 0, 1], 3)
 
 
 def optimiser():

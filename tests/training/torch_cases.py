@@ -85,7 +85,86 @@ def heads(t):
     return [t[name] for name in sorted(t)]
 
 
+def vocabulary(t, x):
+    x = F.gelu(F.linear(x, t["transform_weight"], t["transform_bias"][0]))
+    x = F.layer_norm(x, x.shape[-1:], t["norm_weight"][0], t["norm_bias"][0], 1e-12)
+    return F.linear(x, t["words"], t["output_bias"][0])
+
+
+def texts_of(args):
+    first = 0
+    for text, length in enumerate(args["lengths"]):
+        yield text, first, length
+        first += length
+
+
+def medusa_heads(t, args):
+    loss = 0
+    for head in range(args["depths"]):
+        rows = [first + i for _, first, length in texts_of(args) for i in range(length - 2 - head)]
+        if not rows:
+            continue
+        x = t["hidden"][rows]
+        for block in range(args["blocks"]):
+            x = x + F.silu(F.linear(x, t[f"{head}.{block}.linear.weight"], t[f"{head}.{block}.linear.bias"][0]))
+        targets = torch.tensor([args["tokens"][row + 2 + head] for row in rows])
+        loss = loss + 0.8 ** (head + 1) * F.cross_entropy(vocabulary(t, x), targets)
+    return loss
+
+
+def mtp_module(t, args):
+    """Row by row, as it drafts: the true rows so far, then the chained ones."""
+    def linear(x, name):
+        return F.linear(x, t[f"layer.0.{name}.weight"], t[f"layer.0.{name}.bias"][0])
+
+    def norm(x, name):
+        return F.layer_norm(x, x.shape[-1:], t[f"layer.0.{name}.weight"][0], t[f"layer.0.{name}.bias"][0], 1e-12)
+
+    def one(q, k, v):  # one query over some keys
+        n = args["heads"]
+        split = [x.reshape(len(x), n, -1).transpose(0, 1) for x in (q[None], k, v)]
+        return F.scaled_dot_product_attention(*split).transpose(0, 1).reshape(-1)
+
+    def enter(h, token):
+        e = F.rms_norm(t["words"][token], h.shape, t["enorm.weight"][0], 1e-6)
+        return F.linear(torch.cat([F.rms_norm(h, h.shape, t["hnorm.weight"][0], 1e-6), e]), t["eh_proj.weight"])
+
+    losses, counts = [0] * args["depths"], [0] * args["depths"]
+    for text, first, length in texts_of(args):
+        tokens, picture = args["tokens"][first:first + length], args["pictures"][text]
+        image = t["images"][picture * args["image_tokens"]:(picture + 1) * args["image_tokens"]]
+        image_keys = linear(image, "crossattention.self.key")
+        image_values = linear(image, "crossattention.self.value")
+
+        def layer(inputs):
+            seen, u = torch.stack(inputs), inputs[-1]
+            mixed = one(linear(u, "attention.self.query"), linear(seen, "attention.self.key"),
+                        linear(seen, "attention.self.value"))
+            x = norm(u + linear(mixed, "attention.output.dense"), "attention.output.LayerNorm")
+            mixed = one(linear(x, "crossattention.self.query"), image_keys, image_values)
+            x = norm(x + linear(mixed, "crossattention.output.dense"), "crossattention.output.LayerNorm")
+            inner = F.gelu(linear(x, "intermediate.dense"))
+            return norm(x + linear(inner, "output.dense"), "output.LayerNorm")
+
+        true = []
+        for i in range(length - 2):
+            true.append(enter(t["hidden"][first + i], tokens[i + 1]))
+            inputs, g = list(true), None
+            for depth in range(args["depths"]):
+                if i + 2 + depth >= length:
+                    break
+                if depth:
+                    inputs.append(enter(g, tokens[i + 1 + depth]))
+                g = layer(inputs)
+                target = torch.tensor(tokens[i + 2 + depth])
+                losses[depth] = losses[depth] + F.cross_entropy(vocabulary(t, g), target)
+                counts[depth] += 1
+    return sum(loss / max(1, count) for loss, count in zip(losses, counts)) / args["depths"]
+
+
 OPS = {
+    "medusa_heads": medusa_heads,
+    "mtp_module": mtp_module,
     "linear": lambda t, a: F.linear(t["x"], t["weight"], t["bias"][0] if "bias" in t else None),
     "embedding": lambda t, a: F.embedding(torch.tensor(a["ids"]), t["table"]),
     "layer_norm": lambda t, a: F.layer_norm(t["x"], t["x"].shape[1:], t["weight"][0], t["bias"][0], a["eps"]),
@@ -114,12 +193,14 @@ def answer(case):
     inputs = {}
     for key, spec in case["inputs"].items():
         values = formula.values(f"{name}.{key}", spec["shape"], spec.get("scale", 1.0), spec.get("offset", 0.0))
-        inputs[key] = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        constant = key in case.get("args", {}).get("constants", ())
+        inputs[key] = torch.tensor(values, dtype=torch.float64, requires_grad=not constant)
     out = OPS[case["op"]](inputs, case.get("args", {}))
     if out.numel() != 1:
         out = (out * torch.tensor(formula.values(name + ".factors", tuple(out.shape)), dtype=torch.float64)).sum()
     out.sum().backward()
-    zero = {key: x.grad if x.grad is not None else torch.zeros_like(x) for key, x in inputs.items()}
+    zero = {key: x.grad if x.grad is not None else torch.zeros_like(x) for key, x in inputs.items()
+            if x.requires_grad}
     return out.item(), zero
 
 
@@ -153,3 +234,34 @@ def bert_case(name, width, heads_, inner, picture_width, sequences, pictures):
     return {"name": name, "op": "bert_layer", "inputs": inputs,
             "args": {"self": {"heads": heads_, "scale": scale, "causal": True, "sequences": sequences},
                      "cross": {"heads": heads_, "scale": scale, "sequences": pictures}}}
+
+
+def draft_case(name, op, width, heads_, inner, vision_width, vocabulary_size, image_tokens, texts, pictures, depths, blocks=1):
+    """`texts` are lists of tokens."""
+    def matrix(rows, columns, gain=1.5):
+        return shape(rows, columns, scale=gain / math.sqrt(columns))
+    one, small = shape(1, width, scale=0.25, offset=1.0), shape(1, width, scale=0.1)
+    tokens = sum(texts, [])
+    constants = {"words": shape(vocabulary_size, width), "transform_weight": matrix(width, width), "transform_bias": small,
+                 "norm_weight": one, "norm_bias": small, "output_bias": shape(1, vocabulary_size, scale=0.1),
+                 "hidden": shape(len(tokens), width), "images": shape((max(pictures) + 1) * image_tokens, vision_width)}
+    inputs = {}
+    if op == "medusa_heads":
+        for head in range(depths):
+            for block in range(blocks):
+                inputs |= {f"{head}.{block}.linear.weight": matrix(width, width), f"{head}.{block}.linear.bias": small}
+    else:
+        inputs |= {"hnorm.weight": one, "enorm.weight": one, "eh_proj.weight": matrix(width, 2 * width)}
+        def linear(key, outputs, columns):
+            return {f"layer.0.{key}.weight": matrix(outputs, columns), f"layer.0.{key}.bias": shape(1, outputs, scale=0.1)}
+        for part, keys in (("attention", width), ("crossattention", vision_width)):
+            inputs |= linear(part + ".self.query", width, width) | linear(part + ".self.key", width, keys)
+            inputs |= linear(part + ".self.value", width, keys) | linear(part + ".output.dense", width, width)
+            inputs |= {f"layer.0.{part}.output.LayerNorm.weight": one, f"layer.0.{part}.output.LayerNorm.bias": small}
+        inputs |= linear("intermediate.dense", inner, width) | linear("output.dense", width, inner)
+        inputs |= {"layer.0.output.LayerNorm.weight": one, "layer.0.output.LayerNorm.bias": small}
+    return {"name": name, "op": op, "inputs": constants | inputs,
+            "args": {"constants": sorted(constants), "width": width, "heads": heads_, "inner": inner,
+                     "vision_width": vision_width, "vocabulary": vocabulary_size, "image_tokens": image_tokens,
+                     "tokens": tokens, "lengths": [len(x) for x in texts], "pictures": pictures, "depths": depths,
+                     "blocks": blocks}}

@@ -78,6 +78,35 @@ Node* JoinColumns(Tape& tape, Node* a, Node* b) {
   return y;
 }
 
+Node* JoinRows(Tape& tape, std::span<Node* const> parts) {
+  std::int64_t rows = 0;
+  bool wanted = false;
+  for (const Node* part : parts) {
+    ESPY_CHECK(part->columns() == parts[0]->columns(), "rows joined are of one width");
+    rows += part->rows();
+    wanted = wanted || part->needs_gradient();
+  }
+  Node* y = tape.New(rows, parts[0]->columns(), wanted);
+  std::int64_t at = 0;
+  for (const Node* part : parts) {
+    std::copy_n(part->value(), part->size(), y->mutable_value() + at);
+    at += part->size();
+  }
+  if (!wanted) return y;
+  tape.OnBackward([y, kept = std::vector<Node*>(parts.begin(), parts.end())] {
+    if (!y->has_gradient()) return;
+    const float* dy = y->Gradient();
+    for (Node* part : kept) {
+      if (part->needs_gradient()) {
+        float* dx = part->Gradient();
+        for (std::int64_t i = 0; i < part->size(); ++i) dx[i] += dy[i];
+      }
+      dy += part->size();
+    }
+  });
+  return y;
+}
+
 Node* WeightedTotal(Tape& tape, std::span<const std::pair<Node*, float>> losses) {
   bool wanted = false;
   float sum = 0;

@@ -20,6 +20,9 @@ Node* TimesExp(Tape& tape, Node* x, Node* t);
 // [a | b]: rows side by side.
 Node* JoinColumns(Tape& tape, Node* a, Node* b);
 
+// Rows one below the other, in order; all of one width.
+Node* JoinRows(Tape& tape, std::span<Node* const> parts);
+
 // The sum of weight * loss over losses of one number each.
 Node* WeightedTotal(Tape& tape, std::span<const std::pair<Node*, float>> losses);
 

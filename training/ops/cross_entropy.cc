@@ -25,6 +25,8 @@ Node* CrossEntropy(Tape& tape, Node* logits, std::span<const std::int64_t> targe
   const std::int64_t rows = logits->rows();
   const std::int64_t n = logits->columns();
   ESPY_CHECK(static_cast<std::int64_t>(targets.size()) == rows, "one target a row");
+  ESPY_CHECK(options.row_weights.empty() || options.row_weights.size() == targets.size(),
+             "one weight a row");
   std::int64_t counted = 0;
   for (const std::int64_t target : targets) {
     ESPY_CHECK(target == kIgnore || (target >= 0 && target < n), "a target must be a column");
@@ -55,20 +57,25 @@ Node* CrossEntropy(Tape& tape, Node* logits, std::span<const std::int64_t> targe
     losses[static_cast<std::size_t>(r)] = (1 - smoothing) * (log_sum - x[target]) +
                                           smoothing * (log_sum - all / static_cast<double>(n));
   });
+  std::vector<float> weights(options.row_weights.begin(), options.row_weights.end());
+  if (weights.empty()) {
+    weights.assign(static_cast<std::size_t>(rows), 1.0f / static_cast<float>(counted));
+  }
   double sum = 0;
-  for (const double one : losses) sum += one;
-  loss->mutable_value()[0] = static_cast<float>(sum / static_cast<double>(counted));
+  for (std::size_t r = 0; r < losses.size(); ++r) sum += losses[r] * weights[r];
+  loss->mutable_value()[0] = static_cast<float>(sum);
   if (!loss->needs_gradient()) return loss;
 
-  tape.OnBackward([&tape, logits, loss, rows, n, counted, smoothing, log_sums = std::move(log_sums),
+  tape.OnBackward([&tape, logits, loss, rows, n, smoothing, weights = std::move(weights),
+                   log_sums = std::move(log_sums),
                    kept = std::vector<std::int64_t>(targets.begin(), targets.end())] {
     if (!loss->has_gradient()) return;
-    const float scale = loss->Gradient()[0] / static_cast<float>(counted);
     const auto even = static_cast<float>(smoothing / static_cast<double>(n));
     float* gradient = logits->Gradient();
     ForRows(tape, rows, n, [&](std::int64_t r) {
       const std::int64_t target = kept[static_cast<std::size_t>(r)];
       if (target == kIgnore) return;
+      const float scale = loss->Gradient()[0] * weights[static_cast<std::size_t>(r)];
       const float* x = logits->value() + r * n;
       std::vector<float> p(static_cast<std::size_t>(n));
       for (std::int64_t j = 0; j < n; ++j) {

@@ -16,6 +16,9 @@ inline constexpr std::int64_t kIgnore = -100;  // a row without a target, as PyT
 
 struct CrossEntropyOptions {
   float label_smoothing = 0;  // [0, 1)
+  // [rows] or empty: the loss is then the sum of weight * row's loss over the rows that have a
+  // target, and not their mean.
+  std::span<const float> row_weights;
 };
 
 // logits [rows, n]; targets [rows], each in [0, n) or kIgnore -> one number. Where every row is

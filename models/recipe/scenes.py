@@ -38,6 +38,10 @@ def article(noun):
     return ("an " if noun[0] in "aeio" or noun.startswith("um") else "a ") + noun
 
 
+def countable(noun):
+    return noun.split()[-1] not in _MASS
+
+
 def plural(noun):
     head, last = noun.rpartition(" ")[::2]
     if last in _IRREGULAR:

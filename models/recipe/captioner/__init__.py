@@ -1,0 +1,1 @@
+"""The small captioner: its pictures and sentences, training, export and questions."""

@@ -60,8 +60,15 @@ void Segment::Append(std::uint64_t id, std::span<const std::uint16_t> half) {
   if (at == 0) Allocate(&block);
   block.ids[at] = id;
   std::memcpy(block.half.get() + at * padded_, half.data(), half.size_bytes());
-  newest_[id] = rows_;  // may throw; the row is there from the next line on
+  if (finder_ == nullptr) finder_ = std::make_unique<RowFinder>(capacity_);
+  finder_->Add(id, rows_, [this](std::int64_t row) { return Id(row); });
   ++rows_;
+}
+
+std::int64_t Segment::FindGrown(std::uint64_t id, std::int64_t rows, std::uint64_t seq) const {
+  std::int64_t row = finder_->Newest(id, [this](std::int64_t other) { return Id(other); });
+  while (row >= 0 && (row >= rows || !AliveAt(row, seq))) row = finder_->Earlier(row);
+  return row;
 }
 
 std::int64_t Segment::FindSorted(std::uint64_t id) const {
@@ -74,8 +81,8 @@ std::int64_t Segment::FindAlive(std::uint64_t id) const {
   std::int64_t row = -1;
   if (sealed_) {
     row = FindSorted(id);
-  } else if (const auto found = newest_.find(id); found != newest_.end()) {
-    row = found->second;
+  } else if (finder_ != nullptr) {
+    row = finder_->Newest(id, [this](std::int64_t other) { return Id(other); });
   }
   return row >= 0 && DiedAt(row) == kAlive ? row : -1;
 }
@@ -106,7 +113,7 @@ std::uint64_t Segment::MemoryBytes() const {
   for (std::int64_t i = 0; i < blocks; ++i) {
     if (blocks_[i].died.load(std::memory_order_acquire) != nullptr) bytes += 8 * block_rows;
   }
-  bytes += newest_.size() * 48;  // a node and its bucket
+  if (finder_ != nullptr) bytes += finder_->bytes(capacity_);
   if (row_index_ != nullptr) bytes += row_index_->MemoryBytes();
   return bytes;
 }

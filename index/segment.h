@@ -12,10 +12,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "index/aligned_bytes.h"
+#include "index/row_finder.h"
 #include "index/row_index.h"
 
 namespace espy::index {
@@ -65,6 +65,9 @@ class Segment {
 
   // The row of `id` in a sealed segment, -1 when there is none. Any thread.
   std::int64_t FindSorted(std::uint64_t id) const;
+  // In a growing one, among its first `rows`, which were published: the row of `id` that is alive
+  // for a reader at `seq`, -1 when there is none. Any thread.
+  std::int64_t FindGrown(std::uint64_t id, std::int64_t rows, std::uint64_t seq) const;
 
   // Sealed: filled by whoever makes it, before anyone else sees it.
   std::uint64_t* sealed_ids() { return blocks_[0].ids.get(); }
@@ -115,7 +118,7 @@ class Segment {
   const std::unique_ptr<Block[]> blocks_;  // a reader touches only blocks of published rows
   std::int64_t rows_ = 0;
   std::atomic<std::int64_t> dead_{0};
-  std::unordered_map<std::uint64_t, std::int64_t> newest_;  // growing: the last row of each id
+  std::unique_ptr<RowFinder> finder_;  // growing: made by the first row, and then there to stay
   std::unique_ptr<RowIndex> row_index_;
 };
 

@@ -15,6 +15,9 @@ namespace {
 
 // What a row that is a jump in memory away costs beside one read in sequence. Measured; see bench/.
 constexpr double kJumpCost = 2;
+// What an id costs beside a row read in sequence, when it is looked for among rows in no order: to
+// be put in a list, which a set of many ids is spared otherwise, and to be looked up.
+constexpr double kLookUpCost = 0.5;
 constexpr double kFarRowCost = 100;        // of a row that is read from the store
 constexpr std::int64_t kSliceRows = 1024;  // scores of a slice stay in the first-level cache
 constexpr std::int64_t kTileRows = 64, kTileQueries = 64;  // of a product of rows and queries
@@ -80,17 +83,20 @@ SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
   const auto allowed = params.allowed.has_value()
                            ? static_cast<std::int64_t>(params.allowed->size())
                            : std::numeric_limits<std::int64_t>::max();
-  // Reading the allowed rows one by one beats reading all rows when they are clearly fewer.
-  const bool few_allowed = segment.sealed() && allowed <= part.rows / 4;
-  const PartPlan exact{few_allowed ? Way::kAllowedRows : Way::kRows, 1, 0};
-  if (segment.row_index() == nullptr || params.exact) return exact;
-  // The share of rows that an index may return.
+  // The share of rows that may be returned.
   const double share =
       std::min(1.0, params.allowed.has_value()
                         ? static_cast<double>(allowed) /
                               static_cast<double>(std::max<std::int64_t>(live_rows_, 1))
                         : 1.0);
   const double rows = static_cast<double>(part.rows);
+  // Reading the allowed rows one by one beats reading all rows when they are clearly fewer.
+  const bool few_allowed =
+      segment.sealed()
+          ? allowed <= part.rows / 4
+          : kLookUpCost * static_cast<double>(allowed) + kJumpCost * share * rows < rows;
+  const PartPlan exact{few_allowed ? Way::kAllowedRows : Way::kRows, 1, 0};
+  if (segment.row_index() == nullptr || params.exact) return exact;
   const double exact_cost = segment.far() ? rows * share * kFarRowCost
                             : few_allowed ? rows * share * kJumpCost
                                           : rows;
@@ -215,6 +221,13 @@ void SegmentView::SearchRowsScreened(const ViewPart& part, const float* queries,
 void SegmentView::SearchAllowedRows(const ViewPart& part, const float* query,
                                     const SearchParams& params, TopK* top) const {
   const Segment& segment = *part.segment;
+  if (!segment.sealed()) {
+    for (const std::uint64_t id : *params.allowed) {
+      const std::int64_t row = segment.FindGrown(id, part.rows, seq_);
+      if (row >= 0) top->Add(Dot(query, segment.Row(row), segment.padded()), id);
+    }
+    return;
+  }
   Intersect(segment.sorted_ids(), *params.allowed, [&](std::int64_t row) {
     if (!segment.AliveAt(row, seq_)) return;
     top->Add(Dot(query, segment.Row(row), segment.padded()), segment.Id(row));

@@ -115,6 +115,40 @@ TEST(Index, EqualScoresAreOrderedByIdAcrossSegments) {
   EXPECT_EQ(found[2].id, 7u);
 }
 
+// A filter of few ids reads their rows, in a growing segment too, and sees of an id that was added
+// many times what its view is of.
+TEST(Index, AFewAllowedIdsAreLookedUpAmongUnsealedRows) {
+  MemoryStore store;
+  ClusteredData data(5, kDimension, 5);
+  IndexOptions options = SmallOptions();
+  options.seal_rows = 1000;
+  auto index = VectorIndex::Empty(options, &store);
+  Rows rows;
+  std::uint64_t seq = 0;
+  const auto add = [&](std::uint64_t id) {
+    rows[id] = data.NextHalf();
+    index->Add(++seq, id, rows[id]);
+    index->Publish(seq);
+  };
+  for (std::uint64_t id = 1; id <= 600; ++id) add(id);
+  for (int i = 0; i < 100; ++i) add(7);
+  const auto before = index->TakeView();
+  const Rows rows_before = rows;
+  for (int i = 0; i < 100; ++i) add(7);
+  add(601);
+  index->Remove(++seq, 300);
+  rows.erase(300);
+  index->Publish(seq);
+  const std::vector<std::uint64_t> few = {7, 300, 500, 601, 9000};
+  const std::vector<float> query = data.Next();
+  const auto after = index->TakeView();
+  EXPECT_NE(after->Plan({.k = 10, .allowed = few}).find("5 ids allowed"), std::string::npos);
+  ExpectSame(SearchOrDie(*before, query, {.k = 10, .allowed = few}),
+             OracleSearch(rows_before, query, 10, &few));
+  ExpectSame(SearchOrDie(*after, query, {.k = 10, .allowed = few}),
+             OracleSearch(rows, query, 10, &few));
+}
+
 // Adds, replacements, removals, publications, maintenance of both kinds and reopening in random
 // order, against the plainest search: ids and score bits are equal at every publication.
 TEST(Index, RandomRunsAgreeWithTheOracleBitForBit) {
@@ -175,6 +209,10 @@ TEST(Index, RandomRunsAgreeWithTheOracleBitForBit) {
       std::vector<std::uint64_t> ids;
       for (const auto& [id, half] : rows) ids.push_back(id);
       EXPECT_EQ(view->LiveIds(), ids);
+      std::vector<std::uint64_t> few;  // looked up among rows that came after the view, too
+      for (std::uint64_t id = 1 + random() % 20; id <= 160; id += 20) few.push_back(id);
+      ExpectSame(SearchOrDie(*view, query, {.k = 5, .allowed = few}),
+                 OracleSearch(rows, query, 5, &few));
     }
     ESPY_ASSERT_OK(index->Maintain(true, {}));
     EXPECT_EQ(index->applied_seq(), truth.seq());

@@ -1,7 +1,8 @@
 // What filters cost over a made library: reading all records into columns, their memory, and
 // filtered searches whose filter is another each time, by the share of items that pass.
-//   bench_filter DIRECTORY ITEMS DIMENSION [QUERIES]
-// The library is made in DIRECTORY when it is not there. Widths are 0 to 999 at random: a range of
+//   bench_filter DIRECTORY ITEMS DIMENSION [QUERIES] [unsealed]
+// The library is made in DIRECTORY when it is not there, compacted and with its columns stored;
+// "unsealed" leaves all rows waiting and stores nothing. Widths are 0 to 999 at random: a range of
 // ten of them keeps 1 % of the items, and the year half of them says nothing of the vectors.
 #include <algorithm>
 #include <chrono>
@@ -113,23 +114,29 @@ void MeasureSearches(espy::Library* library, MadeVectors* vectors, int width, in
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::fprintf(stderr, "usage: bench_filter DIRECTORY ITEMS DIMENSION [QUERIES]\n");
+    std::fprintf(stderr, "usage: bench_filter DIRECTORY ITEMS DIMENSION [QUERIES] [unsealed]\n");
     return 2;
   }
   const std::string directory = argv[1];
   const std::int64_t dimension = std::atoll(argv[3]);
   const int queries = argc > 4 ? std::max(20, std::atoi(argv[4])) : 400;
-  if (!std::filesystem::exists(directory)) {
-    Make(directory, std::strtoull(argv[2], nullptr, 10), dimension);
+  const bool unsealed = argc > 5 && std::string(argv[5]) == "unsealed";
+  const bool make = !std::filesystem::exists(directory);
+  if (make) Make(directory, std::strtoull(argv[2], nullptr, 10), dimension);
+  if (make && !unsealed) {
     auto made = espy::Library::Open(directory);
     if (!made.ok()) Fail(made.status());
     if (const auto compacted = (*made)->Compact(); !compacted.ok()) Fail(compacted.status());
+    if (const auto stored = (*made)->WaitForBackground(); !stored.ok()) Fail(stored);
   }
   MeasureColumns(directory);
   MadeVectors vectors(1, static_cast<std::size_t>(dimension), kClusters);
   const espy::Query query = espy::testing::VectorQuery(vectors.Near(0));
   double start = NowMs();
-  auto library = espy::Library::Open(directory);
+  espy::OpenOptions open;
+  open.background_build = !unsealed;
+  open.read_only = !unsealed;
+  auto library = espy::Library::Open(directory, open);
   if (!library.ok()) Fail(library.status());
   if (const auto first = (*library)->Search(query); !first.ok()) Fail(first.status());
   const double opened = NowMs() - start;

@@ -190,6 +190,7 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
   out["disk_bytes"] = info.disk_bytes;
   out["failures"] = info.failures;
   out["disk_quota"] = info.disk_quota;
+  out["auto_compact"] = info.auto_compact;
   out["memory_budget"] = info.memory_budget;
   out["memory_bytes"] = info.memory_bytes;
   Json spaces = Json::array();

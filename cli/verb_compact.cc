@@ -1,4 +1,6 @@
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <string>
 
 #include "cli/interrupt.h"
 #include "cli/json.h"
@@ -8,6 +10,25 @@
 
 namespace espy::cli {
 namespace {
+
+// Whether the library does this by itself from now on.
+Outcome SetAutomatic(Session* session, bool on) {
+  Result<std::string> path = FindSessionLibrary(*session);
+  if (!path.ok()) return path.status();
+  OpenOptions options;
+  options.auto_compact = on;
+  const Result<std::unique_ptr<Library>> library = Library::Open(*path, options);
+  if (!library.ok()) return library.status();
+  if (session->json) {
+    Json line;
+    line["auto_compact"] = on;
+    session->out.Line(ToLine(line));
+  } else if (!session->quiet) {
+    session->out.Line(on ? "space is given back by itself, when the library rests"
+                         : "space is given back by `espy compact` alone");
+  }
+  return kDone;
+}
 
 Outcome Compact(Session* session) {
   Result<std::unique_ptr<Library>> library = OpenSessionLibrary(*session, Access::kWrite);
@@ -36,8 +57,17 @@ Outcome Compact(Session* session) {
 
 void AddCompact(CLI::App* program, Session* session) {
   CLI::App* verb =
-      AddVerb(program, session, "compact", "drop what was forgotten and give the space back", "");
-  Runs(verb, session, [session] { return Compact(session); });
+      AddVerb(program, session, "compact", "drop what was forgotten and give the space back", R"(
+Whoever has the library open for writing does most of this by itself, when it rests: segments with a fifth of their
+rows dead are written anew, thumbnails' files with a quarter of their bytes dead too (from 64 MB on, a sixteenth at a
+time), and changes beyond the last million leave the log. --auto off ends the last two, until --auto on.
+)");
+  auto automatic = std::make_shared<std::string>();
+  AddText(verb, "--auto", "on|off", automatic.get(),
+          "whether the library gives space back by itself; compacts nothing now", {"on", "off"});
+  Runs(verb, session, [session, automatic] {
+    return automatic->empty() ? Compact(session) : SetAutomatic(session, *automatic == "on");
+  });
 }
 
 }  // namespace espy::cli

@@ -47,13 +47,15 @@ void AddExport(CLI::App* program, Session* session) {
 The name says the form:
   .jsonl  one JSON object a line, the vector as base64 of float16 ("vector_f16")
   .npy    the vectors for numpy.load, and beside it a .jsonl with a record for each row
-What is written is the library at one moment, whatever runs beside it. espy import takes both back;
+  .parquet  a row for each item: its keys as columns, user fields as "field.NAME", "vector" as float32; wants
+          the program espy-parquet, which comes with espy, and Python's pyarrow (pip install pyarrow)
+What is written is the library at one moment, whatever runs beside it. espy import takes all back;
 a library made from them gives the same answers, bit for bit. Pictures and thumbnails are not in it.
   espy export --to pictures.npy --where 'tag = beach'
 Exit code 1: no item was there to export.
 )");
   auto options = std::make_shared<ExportOptions>();
-  AddText(verb, "--to", "FILE", &options->to, "where to: FILE.jsonl or FILE.npy")->required();
+  AddText(verb, "--to", "FILE", &options->to, "where to: FILE.jsonl, FILE.npy or FILE.parquet")->required();
   AddText(verb, "--where", "EXPR", &options->where, "only items that match: see espy help search");
   AddSwitch(verb, "--overwrite", &options->overwrite, "replace files that are there");
   Runs(verb, session, [session, options] { return Export(session, *options); });

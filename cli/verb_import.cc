@@ -102,16 +102,19 @@ A .jsonl file holds one JSON object a line: "vector" (numbers), "vector_f32" or 
 of little-endian values), and what is known of the picture, all of it optional: path or paths,
 caption, tags, content_hash, format, file_bytes, width, height, added, modified, taken, camera,
 latitude, longitude, perceptual_hash, fields. A .npy file holds float32 or float16 rows; their records are
-the lines of the .jsonl file of the same name.
+the lines of the .jsonl file of the same name. A .parquet file has those keys as columns, user fields as
+"field.NAME", and the vectors in "vector" or in its only column of lists of floats; it is read through the
+program espy-parquet, which comes with espy and wants Python's pyarrow (pip install pyarrow).
 No picture is read. What the library holds just so is left alone; tags and paths are added to those
 that an item has. --space names the model of a new library's vectors: one that is installed, and the
 library can be asked in words; or any other name, and it can be asked by example.
   espy import photos.npy -L photos.espy --space clip-b32
   espy import more.jsonl -L photos.espy
+  espy import table.parquet -L photos.espy
 Exit code 1: some lines or rows could not be taken.
 )");
   auto options = std::make_shared<ImportFilesOptions>();
-  AddWords(verb, "FILE", &options->files, "FILE.jsonl or FILE.npy", Need::kRequired);
+  AddWords(verb, "FILE", &options->files, "FILE.jsonl, FILE.npy or FILE.parquet", Need::kRequired);
   AddText(verb, "--space", "NAME", &options->import.space, "whose vectors these are");
   AddInteger(verb, "--dimension", &options->import.dimension, 1, 65536, "values of a vector");
   AddText(verb, "--payload", "FILE", &options->payload, "the records of a .npy file's rows");

@@ -32,7 +32,8 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
   add("items", FormatCount(info.items) + " in " + Plural(info.paths, "path") + ", " +
                    FormatBytes(info.picture_bytes) + " of pictures");
   add("disk", FormatBytes(info.disk_bytes) +
-                  (info.disk_quota == 0 ? "" : " of " + FormatBytes(info.disk_quota)));
+                  (info.disk_quota == 0 ? "" : " of " + FormatBytes(info.disk_quota)) +
+                  (info.auto_compact ? "" : ", given back by `espy compact` alone"));
   if (info.memory_budget != 0) {
     add("memory", FormatBytes(info.memory_bytes) + " of " + FormatBytes(info.memory_budget));
   }

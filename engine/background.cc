@@ -14,7 +14,8 @@
 namespace espy {
 namespace {
 
-constexpr int kModesty = 10;  // a tenth of what a thread gets that someone waits for
+constexpr std::chrono::seconds kRest(1);  // so long without a change, and the library rests
+constexpr int kModesty = 10;              // a tenth of what a thread gets that someone waits for
 
 // Building yields to searches and commits. The threads that it starts inherit this; a kernel that
 // has no such thing per thread is asked in vain.
@@ -26,18 +27,19 @@ void Library::Impl::StartBackground() {
   background_ = std::jthread([this](std::stop_token stop) {
     BeModest();
     for (;;) {
+      bool quiet = false;
       {
         std::unique_lock lock(background_mutex_);
         background_running_ = false;
         background_idle_.notify_all();
-        background_wake_.wait(lock, stop, [this] { return background_requested_; });
+        quiet = WaitForWork(&lock, stop);
         if (stop.stop_requested()) return;
-        background_requested_ = false;
+        background_requested_ = background_rest_ = false;
         background_running_ = true;
       }
       Status outcome;
       try {
-        outcome = MaintainAll(stop);
+        outcome = MaintainAll(quiet, stop);
       } catch (const std::bad_alloc&) {  // it is tried again after the next change
         outcome = OutOfMemory("building the index");
       }
@@ -50,7 +52,20 @@ void Library::Impl::StartBackground() {
   });
 }
 
-Status Library::Impl::MaintainAll(const std::stop_token& stop) {
+// Until there is something to do, or something to do at rest and a while has gone by without a
+// change: true then.
+bool Library::Impl::WaitForWork(std::unique_lock<std::mutex>* lock, const std::stop_token& stop) {
+  const auto requested = [this] { return background_requested_; };
+  while (fields_waiting_ && !background_requested_ && !stop.stop_requested()) {
+    const std::uint64_t before = store->last_seq();
+    if (background_wake_.wait_for(*lock, stop, kRest, requested)) break;
+    if (store->last_seq() == before) return true;
+  }
+  background_wake_.wait(*lock, stop, requested);
+  return background_rest_;
+}
+
+Status Library::Impl::MaintainAll(bool quiet, const std::stop_token& stop) {
   std::shared_ptr<fields::Table> fields;
   {
     std::lock_guard lock(write_mutex_);
@@ -66,6 +81,14 @@ Status Library::Impl::MaintainAll(const std::stop_token& stop) {
   for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
     Status status = MaintainSpace(space.get(), stop);
     if (!status.ok()) outcome = std::move(status);
+  }
+  if (quiet) fields_waiting_ = false;
+  if (outcome.ok() && !stop.stop_requested() && FieldsAreDue(quiet)) outcome = StoreFields(stop);
+  if (outcome.ok() && !stop.stop_requested() && quiet) {
+    if (const Status kept = KeepUp(stop); !kept.ok()) {
+      Log(LogLevel::kWarning, path + ": giving back disk space: " + kept.message() +
+                                  "; it is tried again after more changes");
+    }
   }
   return outcome;
 }
@@ -124,6 +147,11 @@ void Library::Impl::WakeBackground() {
 
 Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::stop_token& stop) {
   if (options.read_only || !options.background_build) return Status::Ok();
+  if (FieldsAreDue(/*quiet=*/true) || UpkeepIsDue()) {
+    std::lock_guard lock(background_mutex_);
+    background_requested_ = background_rest_ = true;
+    background_wake_.notify_all();
+  }
   const auto idle = [this] {
     return background_missing_ || (!background_requested_ && !background_running_);
   };

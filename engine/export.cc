@@ -6,6 +6,7 @@
 #include "engine/library_impl.h"
 #include "engine/out_of_memory.h"
 #include "engine/transfer/file_writer.h"
+#include "engine/transfer/helper.h"
 #include "engine/transfer/npy.h"
 #include "engine/transfer/record_json.h"
 
@@ -13,12 +14,30 @@ namespace espy {
 namespace {
 
 using transfer::FileWriter;
+using transfer::Helper;
 
 // Where the records go, one after the other in order of id.
 struct Target {
   std::unique_ptr<FileWriter> lines;
   std::unique_ptr<FileWriter> vectors;  // null: they are in the lines
+  std::unique_ptr<Helper> parquet;      // where it is there, the lines go to it
+
+  Status Append(const std::string& line) const {
+    return parquet ? parquet->Write(line) : lines->Append(line);
+  }
 };
+
+// What it needs to know before the first record.
+Result<std::string> ParquetHeader(storage::Store* store, std::int64_t dimension) {
+  ESPY_ASSIGN_OR_RETURN(const where::UserFields fields, KnownUserFields(store));
+  std::string header = "{\"dimension\":" + std::to_string(dimension) + ",\"fields\":{";
+  for (const auto& [name, type] : fields) {
+    if (header.back() != '{') header += ',';
+    // A name is letters, digits and lines below.
+    header += '"' + name + "\":\"" + (type ? std::string(UserFieldTypeName(*type)) : "mixed") + '"';
+  }
+  return header + "}}\n";
+}
 
 Status RequireFree(Env* env, const std::string& path, bool overwrite) {
   if (overwrite || env->Stat(path).status().code() == StatusCode::kNotFound) return Status::Ok();
@@ -26,9 +45,17 @@ Status RequireFree(Env* env, const std::string& path, bool overwrite) {
                                  ": is there already; name another file, or give --overwrite");
 }
 
-Result<Target> OpenTarget(Env* env, const ExportOptions& options, std::int64_t dimension,
-                          std::vector<std::string>* files) {
+Result<Target> OpenTarget(Env* env, storage::Store* store, const ExportOptions& options,
+                          std::int64_t dimension, std::vector<std::string>* files) {
   Target target;
+  if (options.to.ends_with(".parquet")) {
+    ESPY_RETURN_IF_ERROR(RequireFree(env, options.to, options.overwrite));
+    ESPY_ASSIGN_OR_RETURN(target.parquet, Helper::Start(Helper::Job::kWrite, options.to));
+    ESPY_ASSIGN_OR_RETURN(const std::string header, ParquetHeader(store, dimension));
+    ESPY_RETURN_IF_ERROR(target.parquet->Write(header));
+    files->push_back(options.to);
+    return target;
+  }
   std::string lines = options.to;
   if (options.to.ends_with(".npy")) {
     if (dimension == 0) {
@@ -41,8 +68,9 @@ Result<Target> OpenTarget(Env* env, const ExportOptions& options, std::int64_t d
     ESPY_RETURN_IF_ERROR(target.vectors->Append(transfer::MakeNpyHeader(0, dimension)));
     files->push_back(options.to);
   } else if (!options.to.ends_with(".jsonl")) {
-    return Status::Unsupported("--to " + options.to +
-                               ": ends in neither .jsonl nor .npy; name a file that does");
+    return Status::Unsupported(
+        "--to " + options.to +
+        ": ends in neither .jsonl, .npy nor .parquet; name a file that does");
   }
   ESPY_RETURN_IF_ERROR(RequireFree(env, lines, options.overwrite));
   ESPY_ASSIGN_OR_RETURN(target.lines, FileWriter::Create(lines));
@@ -65,8 +93,8 @@ Result<ExportReport> Library::Export(const ExportOptions& options, const Progres
     return current.status();
   }
   ExportReport report;
-  ESPY_ASSIGN_OR_RETURN(const Target target,
-                        OpenTarget(impl_->env, options, space.dimension, &report.files));
+  ESPY_ASSIGN_OR_RETURN(const Target target, OpenTarget(impl_->env, impl_->store.get(), options,
+                                                        space.dimension, &report.files));
   const auto snapshot = impl_->RecordSnapshot();
   Status failed;
   std::vector<std::uint16_t> half;
@@ -79,7 +107,7 @@ Result<ExportReport> Library::Export(const ExportOptions& options, const Progres
     if (half.empty()) ++report.without_vector;
     if (!target.vectors) {
       ++report.items;
-      return target.lines->Append(transfer::RecordToLine(record, half) + '\n');
+      return target.Append(transfer::RecordToLine(record, half) + '\n');
     }
     if (half.empty()) return Status::Ok();
     ++report.items;
@@ -99,6 +127,13 @@ Result<ExportReport> Library::Export(const ExportOptions& options, const Progres
       },
       snapshot.get()));
   ESPY_RETURN_IF_ERROR(failed);
+  if (target.parquet) {
+    ESPY_RETURN_IF_ERROR(target.parquet->Write("{\"end\":true}\n"));
+    ESPY_RETURN_IF_ERROR(target.parquet->Finish());
+    ESPY_ASSIGN_OR_RETURN(const FileFacts facts, impl_->env->Stat(options.to));
+    report.bytes = facts.size;
+    return report;
+  }
   report.bytes = target.lines->bytes();
   if (target.vectors) {
     report.bytes += target.vectors->bytes();

@@ -356,6 +356,15 @@ Status ImportRows(Library::Impl* library, storage::SpaceNumber space, std::vecto
     for (const ImportRow& row : rows) bytes += kRowBytes + 2 * row.half.size();
     std::lock_guard lock(library->write_mutex());
     ESPY_RETURN_IF_ERROR(library->RequireRoomLocked(bytes));
+    // A migration looks, under the same lock, whether what was imported until then has its vectors
+    // in the new space, and then switches: after that, vectors of the old one are not enough.
+    ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, library->Current());
+    if (current->row.number != space) {
+      return Status::Unavailable(
+          library->path + ": has changed to " + NameOf(current->row) +
+          " while vectors of another model were being imported; what was taken before that is "
+          "kept; import vectors of the new model, or go back with `espy model rollback`");
+    }
     ImportBatch batch(library, space, report);
     ESPY_RETURN_IF_ERROR(batch.Add(std::move(rows)));
     ESPY_RETURN_IF_ERROR(batch.Commit());

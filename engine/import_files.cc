@@ -1,4 +1,4 @@
-// import from files: JSON lines, and .npy with JSON lines beside it, read in batches.
+// import from files: JSON lines, .npy with JSON lines beside it, and Parquet, read in batches.
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -6,8 +6,10 @@
 
 #include "base/mapped_file.h"
 #include "base/status_macros.h"
+#include "encoders/json.h"
 #include "engine/import.h"
 #include "engine/out_of_memory.h"
+#include "engine/transfer/helper.h"
 #include "engine/transfer/npy.h"
 #include "engine/transfer/record_json.h"
 
@@ -44,7 +46,7 @@ class FileImport {
 
   Status Run() {
     if (options_.files.empty()) {
-      return Status::InvalidArgument("import: names no file; give .jsonl or .npy files");
+      return Status::InvalidArgument("import: names no file; give .jsonl, .npy or .parquet files");
     }
     if (!options_.payload.empty() &&
         (options_.files.size() != 1 || !options_.files[0].ends_with(".npy"))) {
@@ -55,9 +57,11 @@ class FileImport {
         ESPY_RETURN_IF_ERROR(ReadNpy(file));
       } else if (file.ends_with(".jsonl") || file.ends_with(".ndjson")) {
         ESPY_RETURN_IF_ERROR(ReadLines(file));
+      } else if (file.ends_with(".parquet")) {
+        ESPY_RETURN_IF_ERROR(ReadParquet(file));
       } else {
         return Status::Unsupported(file +
-                                   ": is neither .jsonl nor .npy by its name; "
+                                   ": is neither .jsonl, .npy nor .parquet by its name; "
                                    "`espy help import` says what can be imported");
       }
     }
@@ -85,6 +89,37 @@ class FileImport {
       if (report_.cancelled) return Status::Ok();
     }
     return Status::Ok();
+  }
+
+  // Row by row as lines of JSON, between one that counts them and one that ends them.
+  Status ReadParquet(const std::string& path) {
+    ESPY_RETURN_IF_ERROR(library_->env->Stat(path).status());
+    ESPY_ASSIGN_OR_RETURN(const auto helper,
+                          transfer::Helper::Start(transfer::Helper::Job::kRead, path));
+    std::string_view text;
+    bool ended = false;
+    for (std::uint64_t number = 0; !ended; ++number) {
+      ESPY_ASSIGN_OR_RETURN(const bool more, helper->ReadLine(&text));
+      if (!more) break;
+      if (number == 0) {
+        ESPY_ASSIGN_OR_RETURN(const auto header, encoders::ParseJson(text, path));
+        const encoders::JsonValue* rows = header.Find("rows");
+        const std::int64_t* count = rows == nullptr ? nullptr : rows->AsInteger();
+        total_ += count == nullptr ? 0 : static_cast<std::uint64_t>(*count);
+        continue;
+      }
+      ended = text == R"({"end":true})";
+      if (ended) break;
+      const std::string where = path + ": row " + std::to_string(number - 1);
+      Result<transfer::Line> line = Parse(text, where);
+      ESPY_RETURN_IF_ERROR(line.ok()
+                               ? Take(line->vector, line->half, std::move(line->record), where)
+                               : Fail(where, line.status()));
+      if (report_.cancelled) return Status::Ok();
+    }
+    ESPY_RETURN_IF_ERROR(helper->Finish());
+    if (ended) return Status::Ok();
+    return Status::IoError(path + ": espy-parquet ended before the last row; run it again");
   }
 
   Status ReadNpy(const std::string& path) {

@@ -68,6 +68,7 @@ Result<LibraryInfo> Library::Info(bool measure_recall) try {
   info.failures = counts.failures;
   info.disk_quota = impl_->disk_quota();
   info.memory_budget = impl_->memory_budget();
+  info.auto_compact = impl_->auto_compact();
   info.recall_target = impl_->recall->target();
   ESPY_ASSIGN_OR_RETURN(info.disk_bytes, impl_->store->DiskBytes());
   ESPY_ASSIGN_OR_RETURN(info.text, impl_->words->Info());

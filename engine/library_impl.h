@@ -24,6 +24,7 @@
 #include "engine/fields/table.h"
 #include "engine/open_space.h"
 #include "engine/recall/monitor.h"
+#include "engine/stored_fields.h"
 #include "engine/testing.h"
 #include "engine/text_feed.h"
 #include "espy/library.h"
@@ -116,6 +117,13 @@ class Library::Impl {
 
   // --- fields.cc
   Status OpenFields();  // once; later calls return at once
+  Result<FieldsAt> MakeFields(const std::stop_token& stop);
+  // Whether what is stored of the fields is to be stored anew: when the library rests, or at once.
+  bool FieldsAreDue(bool quiet);
+  void WakeForFields();  // when it is, has the builder see to it
+  Status StoreFields(const std::stop_token& stop);
+  void StoreFieldsAtClose();
+  Status ForgetFields();  // stored and in memory: the next filter reads the records
   // The newest state, with the fields there to be filtered.
   Result<std::shared_ptr<const ReadState>> FilterState();
   // Makes the change durable, then visible. Holds write_mutex throughout.
@@ -123,6 +131,14 @@ class Library::Impl {
   // Record reads and writes that depend on each other (tag, path changes) happen under this lock.
   std::mutex& write_mutex() { return write_mutex_; }
   Status CommitLocked(Change change);  // with write_mutex held
+
+  // --- refresh.cc
+  Result<bool> Refresh();
+
+  // --- upkeep.cc: what the builder does for the disk when the library rests
+  bool UpkeepIsDue();
+  Status KeepUp(const std::stop_token& stop);
+  Result<std::uint64_t> LogHorizon();
 
   // --- device.cc
   // The GPU that segments are searched on; null where that is the CPU. Opened at the first call.
@@ -137,7 +153,9 @@ class Library::Impl {
   // No builder runs while one lives; by one thread at a time. Before write_mutex.
   class BackgroundPause;
   void WakeBackground();
-  Status MaintainAll(const std::stop_token& stop);
+  // `quiet`: what is better done while the library rests, too.
+  bool WaitForWork(std::unique_lock<std::mutex>* lock, const std::stop_token& stop);
+  Status MaintainAll(bool quiet, const std::stop_token& stop);
   Status MaintainSpace(OpenSpace* space, const std::stop_token& stop);
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
 
@@ -147,6 +165,7 @@ class Library::Impl {
   Status RequireRoomLocked(std::uint64_t bytes);  // with write_mutex held
   std::uint64_t disk_quota() const { return disk_quota_; }
   std::uint64_t memory_budget() const { return memory_budget_; }
+  bool auto_compact() const { return auto_compact_; }
 
   // --- forget.cc
   Status ForgetItems(const std::vector<Record>& records);
@@ -157,6 +176,7 @@ class Library::Impl {
   Result<double> MeasureRecall(const ReadState& state);
   Status VerifySpace(const storage::SpaceRow& row, VerifyReport* report, const ProgressFn& progress,
                      std::stop_token stop);
+  Status VerifyFields(VerifyReport* report, const std::stop_token& stop);
   Status RepairVectors(VerifyReport* report);
   Status RebuildIndex(const storage::SpaceRow& row, const ProgressFn& progress,
                       std::stop_token stop);
@@ -168,9 +188,10 @@ class Library::Impl {
   Env* const env;
   const testing::LibraryHooks hooks;
 
-  std::unique_ptr<storage::Store> store;    // constant after OpenStore
-  std::unique_ptr<recall::Monitor> recall;  // likewise
-  std::unique_ptr<TextFeed> words;          // likewise
+  std::unique_ptr<storage::Store> store;        // constant after OpenStore
+  std::unique_ptr<recall::Monitor> recall;      // likewise
+  std::unique_ptr<TextFeed> words;              // likewise
+  std::unique_ptr<StoredFields> stored_fields;  // likewise
 
   // --- search/terms.cc: terms as unit vectors of the state's space
   Result<std::vector<float>> EncodePicture(const std::string& picture_path, OpenSpace* space);
@@ -187,12 +208,14 @@ class Library::Impl {
   Status RequireModel(const storage::SpaceRow& current) const;
   std::shared_ptr<OpenSpace> OpenLocked(const storage::SpaceRow& row);  // with space_mutex_ held
   // With write_mutex held:
+  Status FollowIndexLocked(OpenSpace* space, const storage::Snapshot& snapshot);
   Status OpenIndexLocked(OpenSpace* space);
   void CloseIndexLocked(OpenSpace* space);  // and with the builder stopped
   void RefreshStateLocked();
-  // The items as they are in `snapshot` now (null: in the store).
-  Status UpdateFieldsLocked(fields::Table* table, std::vector<ItemId> ids,
-                            const storage::Snapshot* snapshot);
+  // The items as they are in `snapshot` (null: in the store). By one thread at a time.
+  Status UpdateFields(fields::Table* table, std::vector<ItemId> ids,
+                      const storage::Snapshot* snapshot);
+  Status CatchUpFields(fields::Table* table, std::uint64_t seq, const storage::Snapshot& snapshot);
   // The log above `applied`; from 0 on, every vector there is.
   Status ReplayLog(const OpenSpace& space, index::VectorIndex* index,
                    const storage::Snapshot& snapshot, std::uint64_t applied);
@@ -200,14 +223,18 @@ class Library::Impl {
   void ShowLocked(const Change& change, std::uint64_t seq, std::vector<ItemId> touched);
   Status CatchUpLocked();
 
+  std::uint64_t opened_seq_ = 0;                      // constant after OpenStore
   std::uint64_t disk_quota_ = 0, memory_budget_ = 0;  // constant after OpenLimits
+  bool auto_compact_ = true;                          // constant after OpenLimits
+  std::uint32_t next_slice_ = 0;                      // the builder's: of KeepUp
   std::uint64_t disk_known_ = 0;           // guarded by write_mutex_: bytes at the last look
   std::uint64_t disk_since_ = UINT64_MAX;  // guarded by write_mutex_: taken in since then
 
   std::mutex write_mutex_;
   std::atomic<bool> behind_{false};  // written under write_mutex_: views lack changes that are made
   std::mutex fields_mutex_;          // held while the table is made; before write_mutex_
-  std::shared_ptr<fields::Table> fields_;  // guarded by write_mutex_
+  std::shared_ptr<fields::Table> fields_;    // guarded by write_mutex_
+  std::atomic<bool> fields_waiting_{false};  // the builder knows that they are to be stored
   std::mutex state_mutex_;
   // Guarded by state_mutex_: of each space whose index is open; all of one snapshot.
   std::map<storage::SpaceNumber, std::shared_ptr<const ReadState>> states_;
@@ -228,6 +255,7 @@ class Library::Impl {
   std::condition_variable_any background_wake_;
   std::condition_variable_any background_idle_;
   bool background_requested_ = false;  // guarded by background_mutex_
+  bool background_rest_ = false;       // guarded by background_mutex_: as if the library rested
   bool background_running_ = false;    // guarded by background_mutex_
   bool background_missing_ = false;    // guarded by background_mutex_: it could not be started
   Status background_status_;           // guarded by background_mutex_: of the last run

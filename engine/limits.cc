@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kDiskQuota[] = "disk_quota";
 constexpr char kMemoryBudget[] = "memory_budget";
+constexpr char kAutoCompactOff[] = "auto_compact_off";
 
 constexpr std::uint64_t kMostReserve = 256u << 20;
 // Tables are written out while the log that holds the same is still there.
@@ -50,6 +51,12 @@ Status Library::Impl::OpenLimits() {
     return options.read_only ? Status::Ok() : store->PutSetting(name, *given);
   };
   ESPY_RETURN_IF_ERROR(open(kDiskQuota, options.disk_quota, &disk_quota_));
+  std::uint64_t off = 0;  // what is not kept yet is on
+  const std::optional<std::uint64_t> given =
+      options.auto_compact ? std::optional<std::uint64_t>(*options.auto_compact ? 0 : 1)
+                           : std::nullopt;
+  ESPY_RETURN_IF_ERROR(open(kAutoCompactOff, given, &off));
+  auto_compact_ = off == 0;
   return open(kMemoryBudget, options.memory_budget, &memory_budget_);
 }
 

@@ -37,6 +37,7 @@ Library::Impl::~Impl() {
   StopMigration();
   if (migration_thread_.joinable()) migration_thread_.join();
   StopBackground();
+  if (stored_fields) StoreFieldsAtClose();
   recall.reset();  // while there is a store to save to
   words.reset();   // follows what is left, from the store
 }
@@ -49,6 +50,8 @@ Status Library::Impl::OpenStore() {
   store_options.recover_tail = options.recover_tail;
   words = std::make_unique<TextFeed>(path, options.read_only);
   ESPY_ASSIGN_OR_RETURN(store, storage::testing::OpenWithHooks(path, store_options, hooks.storage));
+  opened_seq_ = store->last_seq();
+  stored_fields = std::make_unique<StoredFields>(store.get());
   words->Attach(store.get(), [this] { return RecordSnapshot(); });
   const Result<double> stored = store->GetRecallTarget();
   const double target = stored.ok() ? *stored : kDefaultRecallTarget;

@@ -14,6 +14,7 @@ Status Library::Rebuild(const ProgressFn& progress, std::stop_token stop) try {
   for (const storage::SpaceRow& row : spaces) {
     ESPY_RETURN_IF_ERROR(impl_->RebuildIndex(row, progress, stop));
   }
+  ESPY_RETURN_IF_ERROR(impl_->ForgetFields());
   return impl_->words->Rebuild(progress, stop);
 } catch (const std::bad_alloc&) {
   return OutOfMemory("rebuild");

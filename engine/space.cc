@@ -100,8 +100,9 @@ Result<storage::SpaceRow> Library::Impl::FindSpaceRow(const std::string& name) {
     names += (names.empty() ? "" : ", ") + row.model + " (" + row.space_id + ")";
   }
   if (meant.empty()) {
-    return Status::NotFound("space '" + name + "': " + path + " has none of that name; it has " +
-                            (names.empty() ? "none at all" : names));
+    return Status::NotFound("space '" + name + "': " + path + " has none of that name; " +
+                            (names.empty() ? "it has none at all: `espy ingest` makes the first"
+                                           : "it has " + names + ": name one of these"));
   }
   return Status::InvalidArgument("space '" + name + "': means several of " + path + ": " + names +
                                  "; give the id of one");

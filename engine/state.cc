@@ -67,6 +67,12 @@ Status Library::Impl::OpenIndexLocked(OpenSpace* space) {
                       "; nothing is lost: run `espy rebuild` to make the index again");
   }
   std::shared_ptr<index::VectorIndex> index = std::move(*opened);
+  if (index->applied_seq() > 0 && index->applied_seq() + 1 < store->log_begin()) {
+    return Status::Corruption(path + ": its index stands at change " +
+                              std::to_string(index->applied_seq()) + ", and its log begins at " +
+                              std::to_string(store->log_begin()) +
+                              "; nothing is lost: run `espy rebuild` to make the index again");
+  }
   ESPY_RETURN_IF_ERROR(ReplayLog(*space, index.get(), *snapshot, index->applied_seq()));
   space->index = std::move(index);
   RefreshStateLocked();
@@ -196,7 +202,7 @@ void Library::Impl::ShowLocked(const Change& change, std::uint64_t seq,
                                std::vector<ItemId> touched) {
   if (fields_) {
     // The change is made, whatever comes of this: a table that cannot follow is made anew.
-    if (Status kept = UpdateFieldsLocked(fields_.get(), std::move(touched), nullptr); !kept.ok()) {
+    if (Status kept = UpdateFields(fields_.get(), std::move(touched), nullptr); !kept.ok()) {
       Log(LogLevel::kWarning, path + ": reading back what changed: " + kept.message() +
                                   "; the next filter reads all records");
       fields_.reset();
@@ -220,6 +226,7 @@ void Library::Impl::ShowLocked(const Change& change, std::uint64_t seq,
   RefreshStateLocked();
   if (options.background_build) words->Wake();
   if (needs_maintenance) WakeBackground();
+  WakeForFields();
 }
 
 // The changes of the log that indexes have not shown, after memory ran out while they took them in.

@@ -44,7 +44,12 @@ text::Document DocumentOf(const Record& record) {
 
 TextFeed::TextFeed(std::string library, bool read_only)
     : library_(std::move(library)), directory_(library_ + "/text"), read_only_(read_only) {
-  if (!read_only_) return;
+  if (read_only_) Look();
+}
+
+void TextFeed::Look() {
+  found_.reset();
+  look_ = Status::Ok();
   auto opened = text::TextIndex::Open(directory_, text::TextIndex::Mode::kRead, "");
   if (!opened.ok()) {
     look_ = opened.status();
@@ -53,7 +58,6 @@ TextFeed::TextFeed(std::string library, bool read_only)
   auto view = (*opened)->TakeView();
   if (view.ok()) {
     found_ = *view;
-    index_ = *opened;
   } else {
     look_ = view.status();
   }
@@ -64,7 +68,19 @@ TextFeed::~TextFeed() { Stop(); }
 void TextFeed::Attach(storage::Store* store, Newest newest) {
   store_ = store;
   newest_ = std::move(newest);
-  if (found_) index_.reset();  // a reader's index is opened when it is needed
+}
+
+void TextFeed::LookAgain() {
+  if (!read_only_) return;
+  std::lock_guard lock(mutex_);
+  Look();
+  if (!index_) return;
+  if (found_ && found_->language() != copied_language_) {
+    view_.reset();
+    index_.reset();
+  } else {
+    found_.reset();  // while it is held, the writer cannot fold its log into the file
+  }
 }
 
 void TextFeed::Wake() {
@@ -182,6 +198,7 @@ Status TextFeed::OpenWriterLocked() {
 
 Status TextFeed::OpenReaderLocked() {
   ESPY_ASSIGN_OR_RETURN(const std::string language, store_->TextLanguage());
+  copied_language_ = language;
   if (found_) {
     ESPY_ASSIGN_OR_RETURN(const bool continues, Continues(found_->position()));
     if (continues && found_->language() == language) {
@@ -232,6 +249,10 @@ Result<bool> TextFeed::FollowOnceLocked(const storage::Snapshot& snapshot, std::
     ESPY_ASSIGN_OR_RETURN(position, index_->position());
   }
   if (position.seq >= target) return true;
+  if (position.seq + 1 < store_->log_begin()) {
+    return Status::Corruption("text index: stands at change " + std::to_string(position.seq) +
+                              ", and the log begins at " + std::to_string(store_->log_begin()));
+  }
   return ReplayLocked(position, snapshot, max_items, progress, stop);
 }
 
@@ -403,12 +424,12 @@ Result<std::vector<std::string>> TextFeed::Verify(const storage::Snapshot& snaps
                                                   const std::stop_token& stop) {
   constexpr char kRemedy[] = "; nothing is lost: `espy rebuild` makes it again";
   std::vector<std::string> problems;
-  if (look_.code() == StatusCode::kCorruption) {
-    problems.push_back(look_.message() + kRemedy);
-    return problems;
-  }
   {
     std::lock_guard lock(mutex_);
+    if (look_.code() == StatusCode::kCorruption) {
+      problems.push_back(look_.message() + kRemedy);
+      return problems;
+    }
     ESPY_RETURN_IF_ERROR(OpenLocked());
     if (const Status sound = index_->Check(); !sound.ok()) {
       problems.push_back(sound.message() + kRemedy);

@@ -35,6 +35,9 @@ class TextFeed {
   ~TextFeed();
   // Once, before anything else. `newest` is what searches see now; any thread.
   void Attach(storage::Store* store, Newest newest);
+  // Of a reader whose store is about to go on: looks again at what is there. A copy of its own goes
+  // on along the log.
+  void LookAgain();
 
   // A change was made: follow it in the background.
   void Wake();
@@ -57,6 +60,7 @@ class TextFeed {
   Result<TextInfo> Info();
 
  private:
+  void Look();
   void Run(const std::stop_token& stop);
   Status OpenLocked();
   Status OpenWriterLocked();
@@ -87,8 +91,9 @@ class TextFeed {
   std::mutex mutex_;
   std::shared_ptr<text::TextIndex> index_;       // guarded by mutex_
   std::shared_ptr<const text::TextView> view_;   // guarded by mutex_: the last one given out
-  std::shared_ptr<const text::TextView> found_;  // a reader's first look; constant
-  Status look_;                                  // its outcome; constant
+  std::shared_ptr<const text::TextView> found_;  // guarded by mutex_: a reader's last look
+  Status look_;                                  // guarded by mutex_: its outcome
+  std::string copied_language_;                  // guarded by mutex_: of index_, for a reader
   bool truth_failed_ = false;                    // guarded by mutex_
 
   std::mutex wake_mutex_;

@@ -169,9 +169,18 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
     return Status::Ok();
   };
   ESPY_RETURN_IF_ERROR(check_words());
+  const std::size_t before_fields = report.problems.size();
+  if (progress) progress({"columns", 0, 0});
+  ESPY_RETURN_IF_ERROR(impl_->VerifyFields(&report, stop));
   if (!repair || report.problems.empty()) return report;
 
-  if (report.problems.size() > before + index_problems) {
+  // Whatever is mended below, columns are made of it anew.
+  ESPY_RETURN_IF_ERROR(impl_->ForgetFields());
+  if (report.problems.size() > before_fields) {
+    report.repaired.emplace_back(
+        "the filter columns were dropped; they are made again from the records");
+  }
+  if (before_fields > before + index_problems) {
     ESPY_RETURN_IF_ERROR(impl_->words->Rebuild(progress, stop));
     report.repaired.emplace_back("the text index was made again from the records");
   }
@@ -188,6 +197,7 @@ Result<VerifyReport> Library::Verify(bool repair, const ProgressFn& progress,
   ESPY_ASSIGN_OR_RETURN(report.problems, impl_->store->Verify(false));
   ESPY_RETURN_IF_ERROR(verify_spaces());
   ESPY_RETURN_IF_ERROR(check_words());
+  ESPY_RETURN_IF_ERROR(impl_->VerifyFields(&report, stop));
   return report;
 } catch (const std::bad_alloc&) {
   return OutOfMemory("verify");

@@ -23,13 +23,14 @@ Status RocksDb::MultiGet(Family family, const std::vector<rocksdb::Slice>& keys,
 }
 
 Result<std::vector<ItemId>> RocksStore::FindHashes(std::span<const ContentHash> hashes) {
+  const std::shared_ptr<RocksDb> db = Db();
   std::vector<rocksdb::Slice> keys;
   keys.reserve(hashes.size());
   for (const ContentHash& hash : hashes) {
     keys.emplace_back(reinterpret_cast<const char*>(hash.data()), hash.size());
   }
   std::vector<rocksdb::PinnableSlice> values(keys.size());
-  ESPY_RETURN_IF_ERROR(db_->MultiGet(kHashes, keys, &values));
+  ESPY_RETURN_IF_ERROR(db->MultiGet(kHashes, keys, &values));
   std::vector<ItemId> ids(hashes.size(), kNoItem);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i].empty()) continue;
@@ -41,9 +42,10 @@ Result<std::vector<ItemId>> RocksStore::FindHashes(std::span<const ContentHash> 
 }
 
 Result<std::vector<PathRow>> RocksStore::FindPaths(std::span<const std::string_view> paths) {
+  const std::shared_ptr<RocksDb> db = Db();
   std::vector<rocksdb::Slice> keys(paths.begin(), paths.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
-  ESPY_RETURN_IF_ERROR(db_->MultiGet(kPaths, keys, &values));
+  ESPY_RETURN_IF_ERROR(db->MultiGet(kPaths, keys, &values));
   std::vector<PathRow> rows(paths.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i].empty()) continue;
@@ -55,12 +57,13 @@ Result<std::vector<PathRow>> RocksStore::FindPaths(std::span<const std::string_v
 }
 
 Result<std::vector<bool>> RocksStore::HaveItems(std::span<const ItemId> ids) {
+  const std::shared_ptr<RocksDb> db = Db();
   std::vector<std::string> bytes;
   bytes.reserve(ids.size());
   for (const ItemId id : ids) bytes.push_back(Key64(id));
   std::vector<rocksdb::Slice> keys(bytes.begin(), bytes.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
-  ESPY_RETURN_IF_ERROR(db_->MultiGet(kItems, keys, &values));
+  ESPY_RETURN_IF_ERROR(db->MultiGet(kItems, keys, &values));
   std::vector<bool> have(ids.size());
   for (std::size_t i = 0; i < values.size(); ++i) have[i] = !values[i].empty();
   return have;

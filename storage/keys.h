@@ -103,6 +103,7 @@ inline std::string ListChunkKey(SpaceNumber space, std::uint64_t segment, std::u
 
 // meta
 inline constexpr std::string_view kLastSeqKey = "last_seq";
+inline constexpr std::string_view kLogBeginKey = "log_begin";
 inline constexpr std::string_view kCurrentSpaceKey = "current_space";
 inline constexpr std::string_view kSettingPrefix = "setting/";
 inline constexpr std::string_view kTextLanguageKey = "text_language";

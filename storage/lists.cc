@@ -40,6 +40,7 @@ Status RocksStore::PutListChunk(SpaceNumber space, std::uint64_t segment, std::u
 Status RocksStore::GetList(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
                            const std::function<Status(std::string_view)>& chunk,
                            const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   const std::string prefix = ListPrefix(space, segment, list);
   const std::string end = PrefixEnd(prefix);
   const rocksdb::Slice bound(end);
@@ -47,7 +48,7 @@ Status RocksStore::GetList(SpaceNumber space, std::uint64_t segment, std::uint32
   read.verify_checksums = true;
   read.iterate_upper_bound = &bound;
   read.snapshot = snapshot == nullptr ? nullptr : snapshot->get();
-  const std::unique_ptr<rocksdb::Iterator> at((*db_)->NewIterator(read, db_->handle(kSegments)));
+  const std::unique_ptr<rocksdb::Iterator> at((*db)->NewIterator(read, db->handle(kSegments)));
   std::uint32_t next = 0;
   for (at->Seek(prefix); at->Valid(); at->Next(), ++next) {
     const std::string what =
@@ -63,13 +64,14 @@ Status RocksStore::GetList(SpaceNumber space, std::uint64_t segment, std::uint32
     }
     ESPY_RETURN_IF_ERROR(chunk(*bytes));
   }
-  return db_->ToStatus(at->status());
+  return db->ToStatus(at->status());
 }
 
 Status RocksStore::GetVectors(
     SpaceNumber space, std::span<const ItemId> ids,
     const std::function<void(std::size_t, std::span<const std::uint16_t>)>& row,
     const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   std::vector<std::uint16_t> half;
   if (ids.size() <= kFewRows) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -84,7 +86,7 @@ Status RocksStore::GetVectors(
   read.snapshot = snapshot == nullptr ? nullptr : snapshot->get();
   read.verify_checksums = true;
   read.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> at((*db_)->NewIterator(read, db_->handle(kVectors)));
+  const std::unique_ptr<rocksdb::Iterator> at((*db)->NewIterator(read, db->handle(kVectors)));
   bool begun = false;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const std::string key = VectorKey(space, ids[i]);
@@ -104,7 +106,7 @@ Status RocksStore::GetVectors(
     }
     row(i, half);
   }
-  return db_->ToStatus(at->status());
+  return db->ToStatus(at->status());
 }
 
 }  // namespace espy::storage

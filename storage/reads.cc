@@ -25,8 +25,9 @@ Status Named(const std::string& directory, std::string_view what, const Status& 
 }  // namespace
 
 Result<Record> RocksStore::GetItem(ItemId id, const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db_->Get(kItems, Key64(id), Of(snapshot), ItemName(id), &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kItems, Key64(id), Of(snapshot), ItemName(id), &value));
   Result<Record> record = ParseRecord(id, value.ToStringView());
   if (!record.ok()) return Named(directory_, ItemName(id), record.status());
   return record;
@@ -34,6 +35,7 @@ Result<Record> RocksStore::GetItem(ItemId id, const Snapshot* snapshot) {
 
 Result<std::vector<Record>> RocksStore::GetItems(std::span<const ItemId> ids,
                                                  const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   const std::size_t n = ids.size();
   std::vector<std::string> keys(n);
   std::vector<rocksdb::Slice> slices(n);
@@ -42,14 +44,14 @@ Result<std::vector<Record>> RocksStore::GetItems(std::span<const ItemId> ids,
   std::vector<rocksdb::Status> statuses(n);
   rocksdb::ReadOptions read;
   read.snapshot = Of(snapshot);
-  (*db_)->MultiGet(read, db_->handle(kItems), n, slices.data(), values.data(), statuses.data());
+  (*db)->MultiGet(read, db->handle(kItems), n, slices.data(), values.data(), statuses.data());
   std::vector<Record> records;
   records.reserve(n);
   for (std::size_t i = 0; i < n; ++i) {
     if (statuses[i].IsNotFound()) {
       return Status::NotFound(ItemName(ids[i]) + ": is not in the library");
     }
-    ESPY_RETURN_IF_ERROR(db_->ToStatus(statuses[i]));
+    ESPY_RETURN_IF_ERROR(db->ToStatus(statuses[i]));
     Result<Record> record = ParseRecord(ids[i], values[i].ToStringView());
     if (!record.ok()) return Named(directory_, ItemName(ids[i]), record.status());
     records.push_back(std::move(record).value());
@@ -58,17 +60,19 @@ Result<std::vector<Record>> RocksStore::GetItems(std::span<const ItemId> ids,
 }
 
 Result<ItemId> RocksStore::FindHash(const ContentHash& hash, const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   rocksdb::PinnableSlice value;
   const std::string what = "content " + FormatContentHash(hash);
-  ESPY_RETURN_IF_ERROR(db_->Get(kHashes, HashKey(hash), Of(snapshot), what, &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kHashes, HashKey(hash), Of(snapshot), what, &value));
   Result<ItemId> id = ParseItemRef(value.ToStringView());
   if (!id.ok()) return Named(directory_, what, id.status());
   return id;
 }
 
 Result<PathRow> RocksStore::GetPath(std::string_view path, const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db_->Get(kPaths, path, Of(snapshot), path, &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kPaths, path, Of(snapshot), path, &value));
   Result<PathRow> row = ParsePathRow(value.ToStringView());
   if (!row.ok()) return Named(directory_, path, row.status());
   return row;
@@ -76,24 +80,27 @@ Result<PathRow> RocksStore::GetPath(std::string_view path, const Snapshot* snaps
 
 Status RocksStore::GetVector(SpaceNumber space, ItemId id, std::vector<std::uint16_t>* half,
                              const Snapshot* snapshot) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   rocksdb::PinnableSlice value;
   ESPY_RETURN_IF_ERROR(
-      db_->Get(kVectors, VectorKey(space, id), Of(snapshot), "vector of " + ItemName(id), &value));
+      db->Get(kVectors, VectorKey(space, id), Of(snapshot), "vector of " + ItemName(id), &value));
   return Named(directory_, "vector of " + ItemName(id), ParseVector(value.ToStringView(), half));
 }
 
 Result<std::string> RocksStore::GetThumbnail(ItemId id) {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
   ESPY_RETURN_IF_ERROR(
-      db_->Get(kThumbnails, Key64(id), nullptr, "thumbnail of " + ItemName(id), &value));
+      db->Get(kThumbnails, Key64(id), nullptr, "thumbnail of " + ItemName(id), &value));
   const Result<std::string_view> jpeg = ParseThumbnail(value.ToStringView());
   if (!jpeg.ok()) return Named(directory_, "thumbnail of " + ItemName(id), jpeg.status());
   return std::string(*jpeg);
 }
 
 Result<FailureRow> RocksStore::GetFailure(std::string_view path) {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db_->Get(kJournal, path, nullptr, path, &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kJournal, path, nullptr, path, &value));
   Result<FailureRow> row = ParseFailure(value.ToStringView());
   if (!row.ok()) return Named(directory_, path, row.status());
   return row;
@@ -102,17 +109,18 @@ Result<FailureRow> RocksStore::GetFailure(std::string_view path) {
 Status RocksStore::Scan(
     Family family, std::string_view start, std::string_view prefix, const Snapshot* snapshot,
     const std::function<Result<bool>(std::string_view, std::string_view)>& row) {
+  const std::shared_ptr<RocksDb> db = Db(snapshot);
   rocksdb::ReadOptions read = ScanOptions(Of(snapshot));
   const std::string end = PrefixEnd(std::string(prefix));
   const rocksdb::Slice end_slice(end);
   if (!end.empty()) read.iterate_upper_bound = &end_slice;
-  const std::unique_ptr<rocksdb::Iterator> it((*db_)->NewIterator(read, db_->handle(family)));
+  const std::unique_ptr<rocksdb::Iterator> it((*db)->NewIterator(read, db->handle(family)));
   for (it->Seek(std::max(start, prefix)); it->Valid(); it->Next()) {
     ESPY_ASSIGN_OR_RETURN(const bool more,
                           row(it->key().ToStringView(), it->value().ToStringView()));
     if (!more) return Status::Ok();
   }
-  return db_->ToStatus(it->status());
+  return db->ToStatus(it->status());
 }
 
 Status RocksStore::ScanItems(const std::function<bool(const Record&)>& row,
@@ -223,9 +231,10 @@ Result<std::vector<UserFieldRow>> RocksStore::UserFields() {
 }
 
 Result<std::uint64_t> RocksStore::GetSetting(std::string_view name) {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
   const std::string key = std::string(kSettingPrefix).append(name);
-  const Status got = db_->Get(kMeta, key, nullptr, key, &value);
+  const Status got = db->Get(kMeta, key, nullptr, key, &value);
   if (got.code() == StatusCode::kNotFound) return std::uint64_t{0};
   ESPY_RETURN_IF_ERROR(got);
   const Result<std::uint64_t> number = ParseNumber(value.ToStringView());

@@ -85,13 +85,22 @@ Result<std::uint64_t> LastSeqIn(const RocksDb& db) {
   return ParseNumber(value.ToStringView());
 }
 
+Result<std::uint64_t> LogBeginIn(const RocksDb& db) {
+  rocksdb::PinnableSlice value;
+  const Status got = db.Get(kMeta, kLogBeginKey, nullptr, "log_begin", &value);
+  if (got.code() == StatusCode::kNotFound) return std::uint64_t{1};
+  ESPY_RETURN_IF_ERROR(got);
+  return ParseNumber(value.ToStringView());
+}
+
 Result<bool> HasEveryChange(const RocksDb& db, std::uint64_t last) {
+  ESPY_ASSIGN_OR_RETURN(const std::uint64_t begin, LogBeginIn(db));
   const std::unique_ptr<rocksdb::Iterator> it(
       db->NewIterator(ScanOptions(nullptr), db.handle(kLog)));
   std::uint64_t changes = 0;
   for (it->SeekToFirst(); it->Valid(); it->Next()) ++changes;
   ESPY_RETURN_IF_ERROR(db.ToStatus(it->status()));
-  return changes >= last;
+  return begin + changes >= last + 1;
 }
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
@@ -118,6 +127,7 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
     return Status::NotFound(directory + ": there is no library here; `espy ingest` makes one");
   }
   std::unique_ptr<RocksStore> store(new RocksStore(directory, options));
+  store->hooks_ = hooks;
   if (hooks.write_buffer_bytes > 0) store->flush_bytes_ = hooks.write_buffer_bytes;
   if (!options.read_only) {
     if (state == LibraryState::kAbsent) {
@@ -149,6 +159,7 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
   // missing, or something before the end.
   for (int attempt = 1;; ++attempt) {
     const std::string manifest = ManifestMark(directory);
+    if (options.read_only) store->seen_files_ = FilesMark(directory);
     ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks, mark));
     ESPY_ASSIGN_OR_RETURN(last, LastSeqIn(*store->db_));
     if (!options.read_only) break;
@@ -165,6 +176,9 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
     std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
   }
   store->last_seq_.store(last, std::memory_order_release);
+  // One that cannot be read is named by verify; nothing is trimmed then.
+  const Result<std::uint64_t> log_begin = LogBeginIn(*store->db_);
+  store->log_begin_.store(log_begin.ok() ? *log_begin : 1, std::memory_order_release);
   if (options.recover_tail) {
     if (reached > last) {
       store->lost_ = LostChanges{last + 1, reached};
@@ -238,15 +252,16 @@ RocksStore::~RocksStore() {
 }
 
 std::shared_ptr<const Snapshot> RocksStore::TakeSnapshot() {
-  const rocksdb::Snapshot* snapshot = (*db_)->GetSnapshot();
+  const std::shared_ptr<RocksDb> db = Db();
+  const rocksdb::Snapshot* snapshot = (*db)->GetSnapshot();
   rocksdb::PinnableSlice value;
   std::uint64_t seq = 0;
-  if (db_->Get(kMeta, kLastSeqKey, snapshot, "last_seq", &value).ok()) {
+  if (db->Get(kMeta, kLastSeqKey, snapshot, "last_seq", &value).ok()) {
     if (const Result<std::uint64_t> parsed = ParseNumber(value.ToStringView()); parsed.ok()) {
       seq = *parsed;
     }
   }
-  return std::make_shared<const Snapshot>(db_, snapshot, seq);
+  return std::make_shared<const Snapshot>(db, snapshot, seq);
 }
 
 Status RocksStore::Flush() {

@@ -32,18 +32,23 @@ class Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
 
   const rocksdb::Snapshot* get() const { return snapshot_; }
+  const std::shared_ptr<RocksDb>& db() const { return db_; }
   std::uint64_t seq() const { return seq_; }
 
  private:
-  std::shared_ptr<RocksDb> db_;
+  std::shared_ptr<RocksDb> db_;  // guarded by db_mutex_ when read_only: Refresh exchanges it
   const rocksdb::Snapshot* snapshot_;
   std::uint64_t seq_;
 };
 
+// Names and sizes of the files that every write lengthens or replaces.
+std::string FilesMark(const std::string& directory);
 // The last sequence number that a database holds; 0 in a new one.
 Result<std::uint64_t> LastSeqIn(const RocksDb& db);
-// Whether the log holds each change up to `last`: reads its keys. It does not when a log file was
-// removed while the database was being opened beside its writer.
+// The first change that the log is to hold: 1 where it was never trimmed.
+Result<std::uint64_t> LogBeginIn(const RocksDb& db);
+// Whether the log holds each change from there up to `last`: reads its keys. It does not when a log
+// file was removed while the database was being opened beside its writer.
 Result<bool> HasEveryChange(const RocksDb& db, std::uint64_t last);
 
 class RocksStore final : public Store {
@@ -56,6 +61,8 @@ class RocksStore final : public Store {
   const std::string& directory() const override { return directory_; }
   std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
   std::optional<LostChanges> lost() const override { return lost_; }
+  Result<bool> Refresh() override;
+  std::uint64_t log_begin() const override { return log_begin_.load(std::memory_order_acquire); }
 
   Result<std::uint64_t> Commit(Transaction transaction) override;
 
@@ -110,7 +117,9 @@ class RocksStore final : public Store {
   Result<std::uint64_t> GetSetting(std::string_view name) override;
   Status PutSetting(std::string_view name, std::uint64_t value) override;
 
-  Status PutManifest(SpaceNumber space, std::string_view bytes) override;
+  Status PutManifest(SpaceNumber space, std::string_view bytes,
+                     std::span<const std::uint64_t> gone) override;
+  Status DeleteSegments(SpaceNumber space) override;
   Result<std::string> GetManifest(SpaceNumber space) override;
   Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
                   std::string_view bytes) override;
@@ -132,6 +141,9 @@ class RocksStore final : public Store {
 
   Status Flush() override;
   Status CompactAll() override;
+  Status TrimLog(std::uint64_t begin) override;
+  DeadSpace CountDead() override;
+  Status CompactSlice(std::uint32_t slice, std::uint32_t slices) override;
   Result<std::vector<std::string>> Verify(bool repair) override;
   Result<std::uint64_t> DiskBytes() override;
 
@@ -152,6 +164,8 @@ class RocksStore final : public Store {
                                                  const StoreOptions& options,
                                                  const testing::Hooks& hooks,
                                                  std::optional<std::uint64_t> mark);
+  // What a read of this snapshot, or of the newest state, reads; hold it while values of it live.
+  std::shared_ptr<RocksDb> Db(const Snapshot* snapshot = nullptr) const;
   Status ReadLastSeq();
   Status CheckAcked(std::uint64_t acked);
   Status RequireWritable() const;
@@ -171,12 +185,17 @@ class RocksStore final : public Store {
   // Constant after opening.
   const std::string directory_;
   const StoreOptions options_;
+  testing::Hooks hooks_;
   std::unique_ptr<LibraryLock> lock_;  // null when read_only
   std::unique_ptr<AckedMark> acked_;   // null when read_only or not synced
   std::shared_ptr<RocksDb> db_;
   std::optional<LostChanges> lost_;
   std::uint64_t flush_bytes_ = RocksDb::kMemtableBytes;
 
+  mutable std::mutex db_mutex_;
+  std::string seen_files_;    // guarded by db_mutex_: FilesMark when db_ was opened
+  std::mutex refresh_mutex_;  // one Refresh at a time
+  std::atomic<std::uint64_t> log_begin_{1};
   std::atomic<std::uint64_t> last_seq_{0};  // written by the leader of a group
 
   std::mutex queue_mutex_;

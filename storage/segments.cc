@@ -30,21 +30,44 @@ Result<std::string> GetSegmentRow(const RocksDb& db, const std::string& director
   return std::string(*bytes);
 }
 
+Status DeleteSegmentRows(const RocksDb& db, rocksdb::WriteBatch* batch, SpaceNumber space,
+                         std::uint64_t segment) {
+  for (const std::string& prefix : {SegmentPrefix(space, segment), ListsPrefix(space, segment)}) {
+    ESPY_RETURN_IF_ERROR(
+        db.ToStatus(batch->DeleteRange(db.handle(kSegments), prefix, PrefixEnd(prefix))));
+  }
+  return db.ToStatus(batch->Delete(db.handle(kSegments), MarkKey(space, segment)));
+}
+
 std::string ChunkName(std::uint64_t segment, std::uint32_t chunk) {
   return "chunk " + std::to_string(chunk) + " of segment " + std::to_string(segment);
 }
 
 }  // namespace
 
-Status RocksStore::PutManifest(SpaceNumber space, std::string_view bytes) {
+Status RocksStore::PutManifest(SpaceNumber space, std::string_view bytes,
+                               std::span<const std::uint64_t> gone) {
   ESPY_RETURN_IF_ERROR(RequireWritable());
   rocksdb::WriteBatch batch;
+  for (const std::uint64_t segment : gone) {
+    ESPY_RETURN_IF_ERROR(DeleteSegmentRows(*db_, &batch, space, segment));
+  }
   ESPY_RETURN_IF_ERROR(PutSegmentRow(*db_, &batch, ManifestKey(space), bytes));
   return Write(&batch, options_.sync);
 }
 
+Status RocksStore::DeleteSegments(SpaceNumber space) {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
+  rocksdb::WriteBatch batch;
+  const std::string begin = SpacePrefix(space);
+  ESPY_RETURN_IF_ERROR(
+      db_->ToStatus(batch.DeleteRange(db_->handle(kSegments), begin, PrefixEnd(begin))));
+  return Write(&batch, options_.sync);
+}
+
 Result<std::string> RocksStore::GetManifest(SpaceNumber space) {
-  return GetSegmentRow(*db_, directory_, ManifestKey(space),
+  const std::shared_ptr<RocksDb> db = Db();
+  return GetSegmentRow(*db, directory_, ManifestKey(space),
                        "manifest of space " + std::to_string(space));
 }
 
@@ -62,21 +85,14 @@ Status RocksStore::PutChunk(SpaceNumber space, std::uint64_t segment, std::uint3
 
 Result<std::string> RocksStore::GetChunk(SpaceNumber space, std::uint64_t segment,
                                          std::uint32_t chunk) {
-  return GetSegmentRow(*db_, directory_, ChunkKey(space, segment, chunk),
-                       ChunkName(segment, chunk));
+  const std::shared_ptr<RocksDb> db = Db();
+  return GetSegmentRow(*db, directory_, ChunkKey(space, segment, chunk), ChunkName(segment, chunk));
 }
 
 Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
   ESPY_RETURN_IF_ERROR(RequireWritable());
   rocksdb::WriteBatch batch;
-  const std::string begin = SegmentPrefix(space, segment);
-  const std::string end = PrefixEnd(begin);
-  ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.DeleteRange(db_->handle(kSegments), begin, end)));
-  const std::string lists = ListsPrefix(space, segment);
-  ESPY_RETURN_IF_ERROR(
-      db_->ToStatus(batch.DeleteRange(db_->handle(kSegments), lists, PrefixEnd(lists))));
-  ESPY_RETURN_IF_ERROR(
-      db_->ToStatus(batch.Delete(db_->handle(kSegments), MarkKey(space, segment))));
+  ESPY_RETURN_IF_ERROR(DeleteSegmentRows(*db_, &batch, space, segment));
   ESPY_RETURN_IF_ERROR(Write(&batch, false));
   // The family holds few and long rows, so that nothing would compact it; this drops blob files
   // that are wholly dead. RocksDB writes the family's memtable out first: all of them are, so that

@@ -11,8 +11,9 @@ constexpr std::size_t kMaxLanguageBytes = 64;
 }
 
 Result<std::string> RocksStore::TextLanguage() {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
-  const Status read = db_->Get(kMeta, kTextLanguageKey, nullptr, "text language", &value);
+  const Status read = db->Get(kMeta, kTextLanguageKey, nullptr, "text language", &value);
   if (read.code() == StatusCode::kNotFound) return std::string(kDefaultTextLanguage);
   ESPY_RETURN_IF_ERROR(read);
   const std::string_view bytes = value.ToStringView();

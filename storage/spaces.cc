@@ -37,9 +37,10 @@ Result<std::vector<SpaceRow>> RocksStore::Spaces() {
 }
 
 Result<SpaceRow> RocksStore::SpaceAt(SpaceNumber space) {
+  const std::shared_ptr<RocksDb> db = Db();
   const std::string what = "space " + std::to_string(space);
   rocksdb::PinnableSlice value;
-  const Status read = db_->Get(kMeta, SpaceKey(space), nullptr, what, &value);
+  const Status read = db->Get(kMeta, SpaceKey(space), nullptr, what, &value);
   if (read.code() == StatusCode::kNotFound) {
     return Status::NotFound(what + ": is not in the library");
   }
@@ -50,8 +51,9 @@ Result<SpaceRow> RocksStore::SpaceAt(SpaceNumber space) {
 }
 
 Result<SpaceNumber> RocksStore::SpaceIn(std::string_view key, const std::string& what) {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db_->Get(kMeta, key, nullptr, what, &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kMeta, key, nullptr, what, &value));
   const Result<std::uint64_t> number = ParseNumber(value.ToStringView());
   if (!number.ok()) return Named(directory_, what, number.status());
   return static_cast<SpaceNumber>(*number);
@@ -153,9 +155,10 @@ Status RocksStore::DropSpace(SpaceNumber space) {
 }
 
 Result<RecallRow> RocksStore::GetRecall(SpaceNumber space) {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
   const std::string what = "recall of space " + std::to_string(space);
-  ESPY_RETURN_IF_ERROR(db_->Get(kMeta, RecallKey(space), nullptr, what, &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kMeta, RecallKey(space), nullptr, what, &value));
   Result<RecallRow> row = ParseRecall(value.ToStringView());
   if (!row.ok()) return Named(directory_, what, row.status());
   return row;
@@ -172,8 +175,9 @@ Status RocksStore::PutRecall(SpaceNumber space, const RecallRow& row) {
 }
 
 Result<double> RocksStore::GetRecallTarget() {
+  const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;
-  ESPY_RETURN_IF_ERROR(db_->Get(kMeta, kRecallTargetKey, nullptr, "recall target", &value));
+  ESPY_RETURN_IF_ERROR(db->Get(kMeta, kRecallTargetKey, nullptr, "recall target", &value));
   const Result<std::uint64_t> millionths = ParseNumber(value.ToStringView());
   if (!millionths.ok()) return Named(directory_, "recall target", millionths.status());
   if (*millionths == 0 || *millionths >= 1'000'000) {

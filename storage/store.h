@@ -32,6 +32,9 @@ inline constexpr std::string_view kDefaultTextLanguage = "english";
 // A space's number inside one library: small, given once, never reused.
 using SpaceNumber = std::uint32_t;
 
+// No model's: under this number the parts of the filters' columns are kept as segments are.
+inline constexpr SpaceNumber kColumnsSpace = 0;
+
 // What a space that is not current is to the library.
 enum class SpaceRole : std::uint8_t {
   kKept = 0,     // answers when it is asked; new pictures get no vector in it
@@ -164,6 +167,14 @@ class Store {
   virtual std::uint64_t last_seq() const = 0;           // of the last commit acknowledged
   virtual std::optional<LostChanges> lost() const = 0;  // after recover_tail, when something was
 
+  // A store that is open for reading goes on to what another process's writer has acknowledged by
+  // now; false: it stands there already. Snapshots stay what they are, and reads of one are of it.
+  // After an error it stands where it stood. A writer's store is always at its own end.
+  virtual Result<bool> Refresh() = 0;
+
+  // The log holds every change from this number on; see TrimLog.
+  virtual std::uint64_t log_begin() const = 0;
+
   // Applies the transaction; returns its last sequence number (its first is that minus changes()
   // plus 1; one without changes returns last_seq()). On return the change is as durable as
   // StoreOptions::sync says, and visible to readers no earlier than that. Transactions that arrive
@@ -250,7 +261,12 @@ class Store {
   // Segments: bytes in checksummed chunks under (space, segment), and one manifest a space,
   // replaced whole. Chunks are at most 4 MiB and are synced no later than the next manifest of
   // their space.
-  virtual Status PutManifest(SpaceNumber space, std::string_view bytes) = 0;
+  // In the same batch the segments in `gone` are deleted; their place on the disk comes back by
+  // later compactions.
+  virtual Status PutManifest(SpaceNumber space, std::string_view bytes,
+                             std::span<const std::uint64_t> gone = {}) = 0;
+  // The manifest and all segments of a space that stays; likewise.
+  virtual Status DeleteSegments(SpaceNumber space) = 0;
   virtual Result<std::string> GetManifest(SpaceNumber space) = 0;  // NotFound when there is none
   virtual Status PutChunk(SpaceNumber space, std::uint64_t segment, std::uint32_t chunk,
                           std::string_view bytes) = 0;
@@ -283,6 +299,18 @@ class Store {
   // Free-standing maintenance.
   virtual Status Flush() = 0;
   virtual Status CompactAll() = 0;
+  // Deletes the log's changes before `begin`, but for the last of all, and remembers that it did. Nobody may need them: not
+  // an index whose applied number is below begin - 1. Going back is not possible, and no error.
+  virtual Status TrimLog(std::uint64_t begin) = 0;
+  // Values that no row refers to, in files with others that rows do refer to: only rewriting those
+  // gives the place back.
+  struct DeadSpace {
+    std::uint64_t dead = 0, total = 0;  // bytes
+  };
+  virtual DeadSpace CountDead() = 0;
+  // Rewrites one of `slices` parts of the items' rows and values, about as much as the whole
+  // divided by slices.
+  virtual Status CompactSlice(std::uint32_t slice, std::uint32_t slices) = 0;
   // Reads every block of every file against its checksum and every row against its parser and its
   // references (paths to items, hashes to items, log). Sentences about what is wrong. `repair`
   // mends what follows from other rows (paths, hashes), removes what nobody can read or reach, and

@@ -252,9 +252,14 @@ class Verifier {
     });
   }
 
-  // The numbers run without a gap to the last one acknowledged.
+  // The numbers run without a gap, from where the log was trimmed, to the last one acknowledged.
   void CheckLog() {
-    std::uint64_t previous = 0;
+    const Result<std::uint64_t> begin = LogBeginIn(*db_);
+    if (!begin.ok() || *begin == 0 || *begin > last_seq_ + 1) {
+      findings_.Add("log: where it begins is damaged");
+      Drop(kMeta, kLogBeginKey);
+    }
+    std::uint64_t previous = begin.ok() && *begin > 0 ? std::min(*begin - 1, last_seq_) : 0;
     Each(kLog, [&](std::string_view key, std::string_view value) {
       std::uint64_t seq = 0;
       if (!ParseKey64(key, &seq)) {
@@ -294,8 +299,10 @@ class Verifier {
   void CheckSegments() {
     Each(kSegments, [&](std::string_view key, std::string_view value) {
       if (const auto bytes = ParseSegmentValue(value); !bytes.ok()) {
-        findings_.Add("segments: row " + Hex(key) + ": " + bytes.status().message() +
-                      "; run `espy rebuild`");
+        const bool columns = key.starts_with(SpacePrefix(kColumnsSpace));
+        if (columns) Drop(kSegments, key);  // filters are answered from the records then
+        findings_.Add((columns ? "filter columns: row " : "segments: row ") + Hex(key) + ": " +
+                      bytes.status().message() + (columns ? "" : "; run `espy rebuild`"));
       }
     });
   }
@@ -324,7 +331,7 @@ class Verifier {
 Result<std::vector<std::string>> RocksStore::Verify(bool repair) {
   if (repair) ESPY_RETURN_IF_ERROR(RequireWritable());
   const std::shared_ptr<const Snapshot> snapshot = TakeSnapshot();
-  Verifier verifier(this, db_.get());
+  Verifier verifier(this, snapshot->db().get());
   verifier.Run(snapshot->get(), snapshot->seq());
   if (repair && verifier.repairs().Count() > 0) {
     ESPY_RETURN_IF_ERROR(Write(&verifier.repairs(), true));

@@ -3,12 +3,19 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
 namespace espy::fields {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+// A column that was read from storage may hold anything; no value counts as 0.
+std::int64_t Whole(double value) {
+  constexpr double kLimit = 9.2e18;
+  return std::isnan(value) ? 0 : static_cast<std::int64_t>(std::clamp(value, -kLimit, kLimit));
+}
 
 void AddOne(WordColumn* column, std::string_view word) {
   if (!word.empty()) column->Add(word);
@@ -78,9 +85,7 @@ std::int64_t Block::Find(std::uint64_t id) const {
 }
 
 Record Block::Restore(std::uint32_t row) const {
-  const auto whole = [&](Number number) {
-    return static_cast<std::int64_t>(numbers_[number][row]);
-  };
+  const auto whole = [&](Number number) { return Whole(numbers_[number][row]); };
   Record record;
   record.id = ids_[row];
   record.seq = static_cast<std::uint64_t>(whole(kSeq));
@@ -100,7 +105,8 @@ Record Block::Restore(std::uint32_t row) const {
   }
   record.perceptual_hash = perceptual_hashes_[row];
   const std::string source = OnlyWord(pixels_from_, row);
-  for (const PixelSource from : {PixelSource::kPreview, PixelSource::kThumbnail}) {
+  for (const PixelSource from :
+       {PixelSource::kPreview, PixelSource::kThumbnail, PixelSource::kImported}) {
     if (source == PixelSourceName(from)) record.pixels_from = from;
   }
   for (std::size_t i = tags_.begin(row); i < tags_.end(row); ++i) {
@@ -114,6 +120,13 @@ Record Block::Restore(std::uint32_t row) const {
       record.fields.emplace(name, column.Value(static_cast<std::size_t>(found - have.begin())));
     }
   }
+  return record;
+}
+
+Record Block::Held(Record record) {
+  record.content_hash = {};
+  record.spaces_by_thumbnail.clear();
+  record.spaces_without.clear();
   return record;
 }
 

@@ -38,8 +38,11 @@ class Block {
 
   // Whether columns can answer the filter: content hashes are asked of records.
   static bool Answers(const where::Filter& filter);
+  // Of the record, what Restore gives back.
+  static Record Held(Record record);
 
  private:
+  friend class BlockFormat;
   enum Number {
     kAdded,
     kModified,

@@ -38,6 +38,7 @@ class NumberColumn {
   std::uint64_t bytes() const { return values_.size() * 8 + order_.size() * 4; }
 
  private:
+  friend class BlockFormat;
   void Sort() const;
 
   std::vector<double> values_;
@@ -61,6 +62,7 @@ class TextArena {
   std::uint64_t bytes() const { return bytes_.size() + ends_.size() * 8; }
 
  private:
+  friend class BlockFormat;
   std::string bytes_;
   std::vector<std::uint64_t> ends_;
 };
@@ -84,6 +86,7 @@ class WordColumn {
   }
 
  private:
+  friend class BlockFormat;
   std::uint32_t CodeOf(std::string_view word);
   void Post() const;
 
@@ -112,6 +115,7 @@ class UserColumn {
   std::uint64_t bytes() const { return rows_.size() * 13 + texts_.bytes(); }
 
  private:
+  friend class BlockFormat;
   std::vector<std::uint32_t> rows_;
   std::vector<UserFieldType> types_;
   std::vector<std::uint64_t> bits_;  // the number's, or which text

@@ -46,6 +46,14 @@ Table::Table(std::shared_ptr<const Block> block) {
   Publish();
 }
 
+Table::Table(const std::vector<Part>& parts, std::vector<Record> tail) {
+  for (const Part& part : parts) {
+    parts_.push_back({part.block, std::make_shared<Bitmap>(*part.dead)});
+  }
+  for (Record& record : tail) Put(std::move(record));
+  Publish();
+}
+
 void Table::Kill(std::uint64_t id) {
   tail_.erase(id);
   for (Held& part : parts_) {

@@ -58,6 +58,11 @@ class View {
   std::optional<std::uint64_t> PerceptualHash(std::uint64_t id) const;
   std::uint64_t bytes() const;
   std::size_t blocks() const { return parts_.size(); }
+  const std::vector<Part>& parts() const { return parts_; }
+  const std::vector<std::shared_ptr<const Record>>& tail() const { return tail_; }
+  // What columns hold of the record; nullopt when the item is not there.
+  std::optional<Record> Find(std::uint64_t id) const;
+  std::uint64_t items() const;
 
  private:
   const std::vector<Part> parts_;
@@ -69,6 +74,8 @@ class Table {
  public:
   // `block` may be null: an empty library.
   explicit Table(std::shared_ptr<const Block> block = nullptr);
+  // As a View gave it.
+  Table(const std::vector<Part>& parts, std::vector<Record> tail);
 
   void Put(Record record);
   void Remove(std::uint64_t id);

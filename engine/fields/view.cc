@@ -75,6 +75,26 @@ std::optional<std::uint64_t> View::PerceptualHash(std::uint64_t id) const {
   return std::nullopt;
 }
 
+std::optional<Record> View::Find(std::uint64_t id) const {
+  const auto in_tail = std::lower_bound(
+      tail_.begin(), tail_.end(), id,
+      [](const auto& record, std::uint64_t wanted) { return record->id < wanted; });
+  if (in_tail != tail_.end() && (*in_tail)->id == id) return Block::Held(**in_tail);
+  for (const Part& part : parts_) {
+    const std::int64_t row = part.block->Find(id);
+    if (row >= 0 && !part.dead->contains(static_cast<std::uint32_t>(row))) {
+      return part.block->Restore(static_cast<std::uint32_t>(row));
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t View::items() const {
+  std::uint64_t items = tail_.size();
+  for (const Part& part : parts_) items += part.block->rows() - part.dead->cardinality();
+  return items;
+}
+
 std::uint64_t View::bytes() const {
   std::uint64_t bytes = 0;
   for (const Part& part : parts_) bytes += part.block->bytes() + part.dead->getSizeInBytes();

@@ -83,6 +83,7 @@ struct LibraryInfo {
   std::uint64_t disk_quota = 0;     // OpenOptions::disk_quota; 0: none
   std::uint64_t memory_budget = 0;  // OpenOptions::memory_budget; 0: none
   std::uint64_t memory_bytes = 0;   // of the index in this process
+  bool auto_compact = true;         // OpenOptions::auto_compact
   std::vector<SpaceInfo> spaces;
   TextInfo text;
   double recall_target = 0;
@@ -152,6 +153,15 @@ class ESPY_EXPORT Library {
   // library made from them gives the same answers, bit for bit. Thumbnails and failures stay.
   Result<ExportReport> Export(const ExportOptions& options, const ProgressFn& progress = {},
                               std::stop_token stop = {});
+
+  // A library opened read-only sees what its writer had acknowledged when it was opened. This takes
+  // it on to what another process's writer has acknowledged by now: true when that was more.
+  // Searches that run go on with what they began with; those that begin after it see the new state.
+  // It costs the opening of the store's files (tens of milliseconds) where anything was written,
+  // and looking at their names where nothing was; then in proportion to the changes, or what
+  // opening costs where they are many. After an error the library answers as before. Opened for
+  // writing: false, always.
+  Result<bool> Refresh();
 
   Result<SearchResult> Search(const Query& query, const SearchOptions& options = {});
   Result<std::vector<DuplicateGroup>> Duplicates(const DuplicateOptions& options = {});

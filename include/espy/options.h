@@ -46,6 +46,10 @@ struct OpenOptions {
   // half of the budget.
   std::optional<std::uint64_t> disk_quota;
   std::optional<std::uint64_t> memory_budget;
+  // Whether the builder gives back the disk space of what was forgotten or replaced by itself, when
+  // the library rests, and shortens the log of changes (docs/RELIABILITY.md). Kept with the library
+  // until it is given anew; unset: as kept, and yes for a new one.
+  std::optional<bool> auto_compact;
   // This part of all searches is made again exactly, when the library is idle, to measure recall:
   // see Library::SetRecallTarget. 0: none. Read-only openings measure nothing.
   double recall_share = 0.01;

@@ -64,6 +64,8 @@ struct ImportFilesOptions {
   // numbers), "vector_f32" or "vector_f16" (base64 of little-endian bytes). .npy: float32 or
   // float16, n x d, C order; its records are the lines of the file of the same name that ends in
   // .jsonl, when there is one; without it, row n has the path "FILE!/n".
+  // .parquet: a column for each of those keys, user fields as "field.NAME", vectors in "vector" or
+  // in the only column of lists of floats. Needs the program espy-parquet, and Python's pyarrow.
   std::vector<std::string> files;
   std::string payload;  // the .jsonl beside a .npy, where it has another name; one file then
   ImportOptions import;
@@ -71,14 +73,14 @@ struct ImportFilesOptions {
 };
 
 struct ExportOptions {
-  std::string to;     // ends in .jsonl, or in .npy (with a .jsonl beside it)
+  std::string to;     // ends in .jsonl, .npy (with a .jsonl beside it) or .parquet (espy-parquet)
   std::string where;  // only items that match
   bool overwrite = false;
 };
 
 struct ExportReport {
   std::uint64_t items = 0;
-  std::uint64_t without_vector = 0;  // in .jsonl they are there without one; elsewhere left out
+  std::uint64_t without_vector = 0;  // in .npy they are left out, elsewhere there without one
   std::uint64_t bytes = 0;
   std::vector<std::string> files;
 };

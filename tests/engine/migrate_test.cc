@@ -4,6 +4,8 @@
 #include <random>
 #include <thread>
 
+#include "engine/import.h"
+#include "engine/testing.h"
 #include "espy/model.h"
 #include "storage/store.h"
 #include "tests/engine/fixture.h"
@@ -244,6 +246,35 @@ TEST_F(MigrateTest, RollingBackIsAtOnceAndCatchesUpWithWhatCameSince) {
   ESPY_ASSERT_OK(back);
   EXPECT_EQ(back->embedded, 0u);
   EXPECT_EQ(Ask(library.get()), Fresh(model()));
+}
+
+// Its vectors would be of the old model, and its items would lack those of the new one.
+TEST_F(MigrateTest, AnImportThatBeganBeforeTheSwitchIsStoppedByIt) {
+  MakePictures(3);
+  auto library = Open();
+  Ingest(library.get());
+  const auto before = SpaceForImport(&testing::ImplOf(*library), {});
+  ASSERT_TRUE(before.ok());
+  const auto batch = [&](const std::string& path) {
+    Record record;
+    record.paths = {path};
+    std::vector<float> vector(static_cast<std::size_t>(before->dimension), 0.0f);
+    vector[0] = 1;
+    auto row = PrepareImport(vector, {}, record, before->dimension, path);
+    EXPECT_TRUE(row.ok());
+    ImportReport report;
+    std::vector<ImportRow> rows;
+    rows.push_back(*std::move(row));
+    return ImportRows(&testing::ImplOf(*library), before->number, std::move(rows), &report);
+  };
+  MigrationOptions options;
+  options.allow_missing = true;  // nobody can embed what was imported
+  ASSERT_TRUE(batch("/imported/before").ok());
+  ASSERT_TRUE(library->UseModel(other(), options).ok());
+  const Status late = batch("/imported/after");
+  EXPECT_EQ(late.code(), StatusCode::kUnavailable) << late.message();
+  EXPECT_FALSE(library->Find("/imported/after").ok());
+  ExpectSound(library.get());
 }
 
 TEST_F(MigrateTest, ADroppedSpaceIsGoneAndNeverTheCurrentOne) {

@@ -199,7 +199,41 @@ def transfer():
     write("transfer", "half", b"\1" + b'{"vector_f16":"ADwAAA==","path":"/x","camera_bytes":"/w=="}')
 
 
+def columns():
+    # docs/FORMATS.md, "The columns of filters". First the parser (0 manifest, 1 block, 2 block and head), then the chunks' length.
+    def packed(values, width):
+        least = min(values, default=0)
+        return bytes([width]) + struct.pack("<Q", least) + b"".join((v - least).to_bytes(width, "little") for v in values)
+
+    def texts(values):
+        return packed([len(v) for v in values], 1) + b"".join(values)
+
+    def words(counts, codes, all_words):
+        return struct.pack("<II", len(codes), len(all_words)) + packed(counts, 1) + packed(codes, 1) + texts(all_words)
+
+    def section(data):
+        return struct.pack("<Q", len(data)) + data
+
+    def number(values):
+        return b"\1" + struct.pack("<q", 5) + packed(values, 2)
+
+    rows = struct.pack("<I", 2)
+    block = section(rows + packed([7, 9], 8) + packed([1, 2], 1))
+    for i in range(13):
+        block += section(b"\2" + struct.pack("<2d", 1.5, float("nan")) if i in (6, 7) else number([0, 300]))
+    for _ in range(4):
+        block += section(words([1, 0], [0], [b"jpeg"]))
+    block += section(words([1, 2], [0, 1, 0], [b"/a/", b"/b/"]))
+    block += section(texts([b"x.jpg", b"y", b"7.png"])) + section(texts([b"", b"a dog"])) + section(struct.pack("<I", 2))
+    block += section(b"\1a" + struct.pack("<II", 1, 1) + packed([1], 1) + packed([4], 1) + packed([0], 1) + texts([b"x"]))
+    block += section(b"\1b" + struct.pack("<II", 2, 0) + packed([0, 1], 1) + packed([1, 1], 1) + packed([3, 4], 1) + texts([]))
+    write("columns", "manifest", b"\0\0" + bytes([1, 9, 2, 4, 1, 2, 1, 1, 2, 3]))
+    write("columns", "block", b"\1\4" + block)
+    write("columns", "head", b"\2\xff" + block + block + section(struct.pack("<I", 1) + packed([1], 1)))
+
+
 if __name__ == "__main__":
+    columns()
     transfer()
     safetensors()
     weight_index()

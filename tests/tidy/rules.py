@@ -51,7 +51,7 @@ EXTERNAL = {
 
 # Headers of the C library and the kernel that are not C++ standard headers.
 SYSTEM = ("arpa/", "cpuid.h", "dirent.h", "dlfcn.h", "emmintrin.h", "fcntl.h", "fts.h", "immintrin.h", "linux/",
-          "malloc.h", "netdb.h", "netinet/", "nmmintrin.h", "poll.h", "pthread.h", "pwd.h", "sched.h", "signal.h",
+          "malloc.h", "netdb.h", "netinet/", "nmmintrin.h", "poll.h", "pthread.h", "pwd.h", "sched.h", "signal.h", "spawn.h",
           "stdio.h", "stdlib.h", "string.h", "sys/", "termios.h", "time.h", "ucontext.h", "unistd.h", "x86intrin.h", "arm_neon.h")
 
 # A room, or a folder of its rank, that needs a README.md as soon as it holds a file.

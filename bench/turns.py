@@ -9,14 +9,15 @@ import sys
 import time
 
 
-def serve(run, items, seconds):
-    """The loop of a peer in Python: `run()` handles `items`."""
+def serve(run, items, seconds, least=3):
+    """The loop of a peer in Python: `run()` handles `items`; a turn is `least` of it or more."""
     run()
-    run()
+    if least > 1:
+        run()
     print("ready", flush=True)
     for _ in sys.stdin:
         start, cpu, calls = time.perf_counter(), time.process_time(), 0
-        while calls < 3 or time.perf_counter() - start < seconds:
+        while calls < least or time.perf_counter() - start < seconds:
             run()
             calls += 1
         done = calls * items

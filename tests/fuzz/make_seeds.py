@@ -139,6 +139,29 @@ def byte_letters():
     return [chr(b) for b in plain] + [chr(256 + n) for n in range(len(hidden))]
 
 
+def blip():
+    config = {"model_type": "blip", "image_text_hidden_size": 32, "text_config": {
+        "hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 2, "intermediate_size": 96, "vocab_size": 99,
+        "max_position_embeddings": 32, "bos_token_id": 97, "sep_token_id": 3, "pad_token_id": 0, "hidden_act": "gelu"},
+        "vision_config": {"hidden_size": 48, "num_attention_heads": 3, "image_size": 32, "patch_size": 8}}
+    preprocessor = {"image_processor_type": "BlipImageProcessor", "size": {"height": 32, "width": 32}, "resample": 3,
+                    "image_mean": [0.5, 0.5, 0.5], "image_std": [0.3, 0.3, 0.3]}
+    write("blip", "config", b"\0" + json.dumps(config).encode() + b"\0" + json.dumps(preprocessor).encode())
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "##s", "'", "s", "."]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    file = {"added_tokens": [{"id": 11, "content": "[DEC]", **flags}],
+            "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+                           "strip_accents": None, "lowercase": True},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100, "vocab": {name: n for n, name in enumerate(names)}}}
+    write("blip", "json", b"\1" + json.dumps(file).encode() + b'\0{"bos_token":"[DEC]"}\0A dogs [DEC]')
+    settings = b'{"do_lower_case":false,"clean_up_tokenization_spaces":true}'
+    write("blip", "lines", b"\2" + "\n".join(names).encode() + b"\0" + settings + b"\0A dog's .")
+
+
 def tokenizer():
     def join(kind, *parts):
         return bytes([kind]) + b"\0".join(part.encode() for part in parts)
@@ -242,5 +265,6 @@ if __name__ == "__main__":
     hub()
     config()
     tokenizer()
+    blip()
     for path in sorted(SEEDS.glob("*/*")):
         print(path.relative_to(SEEDS), path.stat().st_size)

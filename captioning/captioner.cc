@@ -23,12 +23,13 @@ Result<std::unique_ptr<Captioner>> Captioner::Load(const std::string& directory,
                         BlipModel::Open(directory, "text_decoder", "captions", options));
   const BlipModel& model = *captioner->model_;
   try {
-    ESPY_ASSIGN_OR_RETURN(captioner->decoder_,
-                          TextDecoder::Load(model.WeightsOf("text_decoder"), model.config().text));
+    ESPY_ASSIGN_OR_RETURN(
+        captioner->decoder_, model.Packed("decoder", [&](const encoders::TowerOptions& tower) {
+          return TextDecoder::Load(model.WeightsOf("text_decoder", tower), model.config().text);
+        }));
   } catch (const std::bad_alloc&) {
     return model.OutOfMemory();
   }
-  model.Forget();
   return captioner;
 }
 

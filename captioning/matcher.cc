@@ -40,23 +40,33 @@ Result<std::unique_ptr<Matcher>> Matcher::Load(const std::string& directory,
     }
     matcher->enc_ = text.bos_id + 1;
   }
-  const std::int64_t projection = model.config().projection;
   try {
-    const encoders::Weights tower = model.WeightsOf("text_encoder");
-    const encoders::Weights outside = model.WeightsOf("");
-    ESPY_ASSIGN_OR_RETURN(matcher->embedding_, TextEmbedding::Load(tower, "embeddings", text));
-    ESPY_ASSIGN_OR_RETURN(matcher->layers_,
-                          DecoderLayers::Load(tower, "encoder.layer.", text.layers, text));
-    ESPY_ASSIGN_OR_RETURN(matcher->vision_projection_,
-                          outside.ReadLinear("vision_proj", projection, text.vision_width));
-    ESPY_ASSIGN_OR_RETURN(matcher->text_projection_,
-                          outside.ReadLinear("text_proj", projection, text.width));
-    ESPY_ASSIGN_OR_RETURN(matcher->match_, outside.ReadLinear("itm_head", 2, text.width));
+    ESPY_ASSIGN_OR_RETURN(matcher->text_,
+                          model.Packed("matcher", [&](const encoders::TowerOptions& tower) {
+                            return LoadText(model, tower);
+                          }));
   } catch (const std::bad_alloc&) {
     return model.OutOfMemory();
   }
-  model.Forget();
   return matcher;
+}
+
+Result<Matcher::TextSide> Matcher::LoadText(const BlipModel& model,
+                                            const encoders::TowerOptions& options) {
+  const TextConfig& text = model.config().text;
+  const std::int64_t projection = model.config().projection;
+  const encoders::Weights tower = model.WeightsOf("text_encoder", options);
+  const encoders::Weights outside = model.WeightsOf("", options);
+  TextSide side;
+  ESPY_ASSIGN_OR_RETURN(side.embedding, TextEmbedding::Load(tower, "embeddings", text));
+  ESPY_ASSIGN_OR_RETURN(side.layers,
+                        DecoderLayers::Load(tower, "encoder.layer.", text.layers, text));
+  ESPY_ASSIGN_OR_RETURN(side.vision_projection,
+                        outside.ReadLinear("vision_proj", projection, text.vision_width));
+  ESPY_ASSIGN_OR_RETURN(side.text_projection,
+                        outside.ReadLinear("text_proj", projection, text.width));
+  ESPY_ASSIGN_OR_RETURN(side.match, outside.ReadLinear("itm_head", 2, text.width));
+  return side;
 }
 
 std::vector<std::int32_t> Matcher::Tokens(const std::string& text) const {
@@ -88,9 +98,9 @@ Result<std::vector<SeenPicture>> Matcher::Look(
     std::vector<SeenPicture> seen(pictures.size());
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       const float* image = rows.data() + static_cast<std::int64_t>(i) * tokens * width;
-      seen[i].keys = layers_.Look(image, tokens, model_->pool());
+      seen[i].keys = text_.layers.Look(image, tokens, model_->pool());
       seen[i].vector.resize(static_cast<std::size_t>(model_->config().projection));
-      encoders::Apply(vision_projection_, image, 1, Activation::kNone, nullptr,
+      encoders::Apply(text_.vision_projection, image, 1, Activation::kNone, nullptr,
                       seen[i].vector.data(), model_->pool());
       kernels::L2Normalize(seen[i].vector.data(), 1, model_->config().projection);
     }
@@ -120,11 +130,12 @@ std::vector<float> Matcher::Read(std::span<const std::vector<std::int32_t>> text
     float* row = x;
     for (std::size_t t = first; t < end; ++t) {
       for (std::size_t i = 0; i < texts[t].size(); ++i, row += width) {
-        embedding_.Row(texts[t][i], static_cast<std::int64_t>(i), row);
+        text_.embedding.Row(texts[t][i], static_cast<std::int64_t>(i), row);
       }
     }
-    layers_.RunTexts(offsets, pictures.empty() ? pictures : pictures.subspan(first, end - first),
-                     cross, x, &workspace, model_->pool());
+    text_.layers.RunTexts(offsets,
+                          pictures.empty() ? pictures : pictures.subspan(first, end - first), cross,
+                          x, &workspace, model_->pool());
     for (std::size_t t = first; t < end; ++t) {
       const float* from = x + offsets[t - first] * width;
       std::copy(from, from + width, firsts.data() + static_cast<std::int64_t>(t) * width);
@@ -150,8 +161,8 @@ Result<std::vector<Match>> Matcher::MatchAllTokens(std::span<const std::vector<s
     }
     const std::vector<float> read = Read(pairs, looked_at, &cross);
     std::vector<float> scores(pairs.size() * 2);
-    encoders::Apply(match_, read.data(), static_cast<std::int64_t>(pairs.size()), Activation::kNone,
-                    nullptr, scores.data(), model_->pool());
+    encoders::Apply(text_.match, read.data(), static_cast<std::int64_t>(pairs.size()),
+                    Activation::kNone, nullptr, scores.data(), model_->pool());
     std::vector<Match> matches;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       const float against = scores[2 * i], fits = scores[2 * i + 1];
@@ -171,8 +182,8 @@ Result<std::vector<float>> Matcher::TokenVectors(
     const auto n = static_cast<std::int64_t>(texts.size());
     const std::vector<float> read = Read(texts, {}, nullptr);
     std::vector<float> vectors(texts.size() * static_cast<std::size_t>(projection));
-    encoders::Apply(text_projection_, read.data(), n, Activation::kNone, nullptr, vectors.data(),
-                    model_->pool());
+    encoders::Apply(text_.text_projection, read.data(), n, Activation::kNone, nullptr,
+                    vectors.data(), model_->pool());
     kernels::L2Normalize(vectors.data(), n, projection);
     return vectors;
   } catch (const std::bad_alloc&) {

@@ -67,6 +67,14 @@ class Matcher {
   Result<std::vector<float>> TokenVectors(std::span<const std::vector<std::int32_t>> texts) const;
 
  private:
+  struct TextSide {
+    TextEmbedding embedding;
+    DecoderLayers layers;
+    encoders::Linear vision_projection, text_projection;
+    encoders::Linear match;  // [2, width]: does not fit, fits
+  };
+  static Result<TextSide> LoadText(const BlipModel& model, const encoders::TowerOptions& options);
+
   // The first row of each text after the layers, [texts, width]. `pictures`: what each looks at.
   std::vector<float> Read(std::span<const std::vector<std::int32_t>> texts,
                           std::span<const std::int32_t> pictures, const CrossCache* cross) const;
@@ -75,10 +83,7 @@ class Matcher {
   std::unique_ptr<BlipModel> model_;
   MatcherOptions options_;
   std::int32_t enc_ = -1;  // [ENC]; -1: texts keep their [CLS]
-  TextEmbedding embedding_;
-  DecoderLayers layers_;
-  encoders::Linear vision_projection_, text_projection_;
-  encoders::Linear match_;  // [2, width]: does not fit, fits
+  TextSide text_;
 };
 
 }  // namespace espy::captioning

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "captioning/blip_names.h"
 #include "encoders/model_files.h"
+#include "encoders/model_store.h"
 
 namespace espy::captioning {
 namespace {
@@ -15,17 +16,6 @@ namespace {
 Precision Chosen(Precision asked) {
   if (asked != Precision::kAuto && asked != Precision::kFloat16) return asked;
   return CpuFeatures().avx512_bf16 ? Precision::kBfloat16 : Precision::kFloat32;
-}
-
-kernels::Precision OfProducts(Precision chosen) {
-  switch (chosen) {
-    case Precision::kBfloat16:
-      return kernels::Precision::kBfloat16;
-    case Precision::kInt8:
-      return kernels::Precision::kInt8;
-    default:
-      return kernels::Precision::kFloat32;
-  }
 }
 
 bool HasTower(const encoders::Safetensors& weights, const std::string& tower) {
@@ -40,10 +30,18 @@ bool HasTower(const encoders::Safetensors& weights, const std::string& tower) {
 BlipModel::BlipModel(std::string directory, const ModelOptions& options)
     : directory_(std::move(directory)),
       precision_(Chosen(options.precision)),
+      cache_(options.weight_cache),
       pool_(options.threads > 0 ? options.threads : CoreCount()) {}
 
-encoders::Weights BlipModel::WeightsOf(const std::string& tower) const {
-  return {weights_.get(), tower, encoders::TowerOptions(&pool_, OfProducts(precision_))};
+kernels::Precision BlipModel::products() const {
+  switch (precision_) {
+    case Precision::kBfloat16:
+      return kernels::Precision::kBfloat16;
+    case Precision::kInt8:
+      return kernels::Precision::kInt8;
+    default:
+      return kernels::Precision::kFloat32;
+  }
 }
 
 Status BlipModel::OutOfMemory() const {
@@ -76,8 +74,13 @@ Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
           " ids, config.json's vocab_size is " + std::to_string(model->config_.text.vocabulary) +
           "; check that the files are of the same model");
     }
+    ESPY_ASSIGN_OR_RETURN(const std::string id, encoders::SpaceId(directory, {"vocab.txt"}));
+    ESPY_ASSIGN_OR_RETURN(model->source_,
+                          encoders::DescribePanelSource(directory, id, options.weight_cache.env));
     ESPY_ASSIGN_OR_RETURN(
-        model->vision_, VisionTower::Load(model->WeightsOf("vision_model"), model->config_.vision));
+        model->vision_, model->Packed("vision", [&](const encoders::TowerOptions& tower) {
+          return VisionTower::Load(model->WeightsOf("vision_model", tower), model->config_.vision);
+        }));
     return model;
   } catch (const std::bad_alloc&) {
     return Status::ResourceExhausted(directory + ": not enough memory for the model");

@@ -6,13 +6,16 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "captioning/config.h"
 #include "captioning/vision.h"
+#include "encoders/panels/tower_panels.h"
 #include "encoders/safetensors.h"
 #include "encoders/tokenizers/bert_tokenizer.h"
+#include "encoders/weight_cache.h"
 #include "encoders/weights.h"
 #include "encoders/workspace_shelf.h"
 #include "espy/precision.h"
@@ -26,6 +29,7 @@ struct ModelOptions {
   // them (patches, vocabulary, heads) in BF16.
   Precision precision = Precision::kAuto;
   int threads = 0;  // 0: as many as there are cores
+  encoders::WeightCacheOptions weight_cache;
 };
 
 // Any thread, after Open.
@@ -44,10 +48,30 @@ class BlipModel {
   const VisionTower& vision() const { return vision_; }
   Precision precision() const { return precision_; }
   ThreadPool* pool() const { return &pool_; }
-  // Tensors of a tower, to be read as the options say; "" is outside of any.
-  encoders::Weights WeightsOf(const std::string& tower) const;
-  // Once all are read: the file's pages are given back.
-  void Forget() const { weights_->Forget(); }
+  // Equal ids mean the same model: configuration, tokenizer and weights, as encoders' space_id. 32
+  // hex digits.
+  const std::string& id() const { return source_.space_id; }
+
+  // What `load` makes of the weights under the options that it is given, its packed matrices from
+  // the cache called `part` or on their way to it; valid as long as the model. For the thread that
+  // opened the model. Throws what `load` throws.
+  template <class Load>
+  auto Packed(const std::string& part, const Load& load) const
+      -> decltype(load(std::declval<const encoders::TowerOptions&>())) {
+    auto panels = std::make_unique<encoders::TowerPanels>(source_, part, products(), cache_);
+    auto loaded = load(encoders::TowerOptions(&pool_, products(), panels.get()));
+    weights_->Forget();  // what was packed is not needed twice
+    if (loaded.ok()) {
+      panels->Save();
+      panels_.push_back(std::move(panels));
+    }
+    return loaded;
+  }
+  // Tensors of a tower for such a load; "" is outside of any.
+  encoders::Weights WeightsOf(const std::string& tower,
+                              const encoders::TowerOptions& options) const {
+    return {weights_.get(), tower, options};
+  }
 
   // Rows of the vision tower for pictures of the model's size, [pictures, tokens, width].
   // InvalidArgument for another size; ResourceExhausted.
@@ -57,14 +81,18 @@ class BlipModel {
 
  private:
   BlipModel(std::string directory, const ModelOptions& options);
+  kernels::Precision products() const;
 
   const std::string directory_;
   const Precision precision_;  // not kAuto
+  const encoders::WeightCacheOptions cache_;
+  encoders::PanelSource source_;
   BlipConfig config_;
   std::unique_ptr<encoders::Safetensors> weights_;
   std::unique_ptr<encoders::BertTokenizer> tokenizer_;
-  VisionTower vision_;
   mutable ThreadPool pool_;
+  mutable std::vector<std::unique_ptr<encoders::TowerPanels>> panels_;  // what the towers borrow
+  VisionTower vision_;
   mutable encoders::WorkspaceShelf workspaces_;
 };
 

@@ -100,11 +100,14 @@ void HashWeights(Sha256Stream* hash, std::string_view name, std::string_view fil
   }
 }
 
-Result<std::string> SpaceId(const std::string& directory) {
+}  // namespace
+
+Result<std::string> SpaceId(const std::string& directory, const std::vector<std::string>& also) {
   Sha256Stream hash;
   std::vector<std::string> names = {ConfigFileName(directory), "preprocessor_config.json",
                                     "processor_config.json"};
   names.insert(names.end(), TokenizerFileNames().begin(), TokenizerFileNames().end());
+  names.insert(names.end(), also.begin(), also.end());
   for (const std::string& name : names) {
     const Result<std::string> bytes =
         Env::Default()->ReadFile(directory + "/" + name, kMaxSideFileBytes);
@@ -124,8 +127,6 @@ Result<std::string> SpaceId(const std::string& directory) {
   const Sha256Digest digest = hash.Finish();
   return ToHex(digest.data(), digest.size()).substr(0, kSpaceIdDigits);
 }
-
-}  // namespace
 
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id) {
   ESPY_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(directory));

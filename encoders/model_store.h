@@ -35,6 +35,11 @@ Result<std::string> ResolveModel(const std::string& name_or_directory);
 // all of these are taken for the same model, without reading the gigabytes between them.
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id = true);
 
+// space_id by itself, with the files `also` taken in where they are there: of a model whose
+// tokenizer has other files than an encoder's.
+Result<std::string> SpaceId(const std::string& directory,
+                            const std::vector<std::string>& also = {});
+
 // Every model found, one for each name, in the order of ModelDirectories() and then of names; then
 // those of the hub's cache. What cannot be described is left out and logged.
 std::vector<EncoderInfo> ListEncoders();

@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 
 #include "captioning/matcher.h"
 #include "tests/captioning/golden_model.h"
+#include "tests/support/roomy_disk.h"
 
 namespace espy::captioning {
 namespace {
@@ -118,6 +120,54 @@ TEST_F(CaptionerTest, RunsInEveryPrecision) {
     ESPY_ASSERT_OK(captions);
     for (const Caption& caption : *captions) EXPECT_FALSE(caption.text.empty());
   }
+}
+
+// The second captioner maps what the first packed.
+TEST_F(CaptionerTest, PackedWeightsAreKeptAndChangeNoBit) {
+  testing::RoomyDisk disk;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
+    ModelOptions options{.precision = precision};
+    options.weight_cache = {.use = encoders::WeightCache::kOff};
+    const auto plain = Captioner::Load(directory_.path(), options);
+    ESPY_ASSERT_OK(plain);
+    const GoldenPictures pictures((*plain)->config().vision);
+    const auto expected = (*plain)->CaptionPictures(pictures.views);
+    ESPY_ASSERT_OK(expected);
+    options.weight_cache = {
+        .use = encoders::WeightCache::kVerify, .worth_keeping = 1, .env = &disk};
+    for (int start = 0; start < 2; ++start) {
+      const auto captioner = Captioner::Load(directory_.path(), options);
+      ESPY_ASSERT_OK(captioner);
+      EXPECT_EQ((*captioner)->model().id(), (*plain)->model().id());
+      const auto captions = (*captioner)->CaptionPictures(pictures.views);
+      ESPY_ASSERT_OK(captions);
+      for (std::size_t p = 0; p < captions->size(); ++p) {
+        EXPECT_EQ((*captions)[p].tokens, (*expected)[p].tokens);
+        EXPECT_EQ((*captions)[p].log_probability, (*expected)[p].log_probability);
+      }
+    }
+  }
+  std::size_t files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path() + "/.espy-cache")) {
+    files += file.is_regular_file() ? 1 : 0;
+  }
+  EXPECT_EQ(files, 6u);  // of the vision tower and of the decoder, in each precision
+}
+
+TEST_F(CaptionerTest, AModelsIdChangesWithItsWordsAndItsWeights) {
+  const auto first = Load();
+  ESPY_ASSERT_OK(first);
+  EXPECT_EQ((*first)->model().id().size(), 32u);
+  directory_.Write("vocab.txt", testing::ReadFileOrDie(directory_.path() + "/vocab.txt") + "new\n");
+  const auto other_words = Load();
+  ESPY_ASSERT_OK(other_words);
+  EXPECT_NE((*other_words)->model().id(), (*first)->model().id());
+  std::string weights = testing::ReadFileOrDie(directory_.path() + "/model.safetensors");
+  weights[weights.size() - 2] = static_cast<char>(weights[weights.size() - 2] ^ 1);
+  directory_.Write("model.safetensors", weights);
+  const auto other_weights = Load();
+  ESPY_ASSERT_OK(other_weights);
+  EXPECT_NE((*other_weights)->model().id(), (*other_words)->model().id());
 }
 
 TEST_F(CaptionerTest, NamesTheFileThatIsNotRight) {

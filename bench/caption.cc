@@ -161,16 +161,14 @@ void Run(const Settings& settings) {
     Measure(settings, settings.batch, [&] { Must(captioner->CaptionPictures(views, options)); });
     return;
   }
-  const std::vector<float> rows = Must(captioner->model().See(views));
+  const auto seen = Must(captioner->model().See(views));
   const VisionTower& vision = captioner->model().vision();
   const TextDecoder& decoder = captioner->decoder();
   CrossCache cross;
   KvCache cache = decoder.NewCache();
   std::vector<std::vector<std::int32_t>> starts;
   for (std::size_t i = 0; i < settings.batch; ++i) {
-    cross.Add(Must(
-        decoder.Look(rows.data() + static_cast<std::int64_t>(i) * vision.tokens() * vision.width(),
-                     vision.tokens())));
+    cross.Add(Must(decoder.Look(seen->rows(i), vision.tokens())));
     cache.Add(static_cast<std::int32_t>(i));
     starts.emplace_back(10, 7);
   }

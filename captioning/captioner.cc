@@ -12,7 +12,7 @@ namespace {
 
 // Captioned together: as many sequences share one streaming of the weights at every step, and more
 // would hold more pictures' keys (21 or 42 MB each in BLIP-base) for little further gain.
-constexpr std::size_t kPicturesAtOnce = 16;
+constexpr std::size_t kPicturesAtOnce = KeyShelf::kMost;
 
 }  // namespace
 
@@ -64,13 +64,12 @@ Result<std::vector<Caption>> Captioner::CaptionPictures(
   std::vector<Caption> captions;
   for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
     const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
-    ESPY_ASSIGN_OR_RETURN(const std::vector<float> rows, model_->See(pictures.subspan(first, n)));
+    ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> seen,
+                          model_->See(pictures.subspan(first, n)));
     CrossCache cross;
-    const std::int64_t tokens = model_->vision().tokens();
     for (std::size_t i = 0; i < n; ++i) {
-      const float* image =
-          rows.data() + static_cast<std::int64_t>(i) * tokens * model_->vision().width();
-      ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys, decoder_->Look(image, tokens));
+      ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys,
+                            decoder_->Look(seen->rows(i), model_->vision().tokens()));
       cross.Add(std::move(keys));
     }
     const std::vector<std::vector<std::int32_t>> starts(n, start);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,40 @@ namespace espy::captioning {
 // as many sequences as look at the picture. In BLIP-base's shapes 42 MB in FP32, 21 MB in BF16.
 struct PictureKeys {
   std::vector<kernels::PackedKeyValues> layers;
+};
+
+// Memory of pictures that are no longer looked at, used again for the next: tens of megabytes that
+// would otherwise come new from the system for every picture, page by page. Any thread.
+class KeyShelf : public std::enable_shared_from_this<KeyShelf> {
+ public:
+  // As many are kept as are captioned together.
+  static constexpr std::size_t kMost = 8;
+
+  // Made by `fill`, in memory that has been used before where there is some.
+  template <class Fill>
+  std::shared_ptr<const PictureKeys> Make(const Fill& fill) {
+    std::unique_ptr<PictureKeys> picture = Take();
+    fill(picture.get());
+    return {picture.release(), [shelf = shared_from_this()](PictureKeys* gone) {
+              shelf->PutBack(std::unique_ptr<PictureKeys>(gone));
+            }};
+  }
+
+ private:
+  std::unique_ptr<PictureKeys> Take() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) return std::make_unique<PictureKeys>();
+    std::unique_ptr<PictureKeys> picture = std::move(free_.back());
+    free_.pop_back();
+    return picture;
+  }
+  void PutBack(std::unique_ptr<PictureKeys> picture) {
+    std::lock_guard lock(mutex_);
+    if (free_.size() < kMost) free_.push_back(std::move(picture));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<PictureKeys>> free_;  // guarded by mutex_
 };
 
 // The pictures of one batch of sequences, numbered from 0 in the order of Add. One thread at a

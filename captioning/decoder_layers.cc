@@ -27,6 +27,7 @@ Result<DecoderLayers> DecoderLayers::Load(const encoders::Weights& tower, const 
   const std::int64_t width = config.width;
   DecoderLayers layers;
   layers.config_ = config;
+  layers.shelf_ = std::make_shared<KeyShelf>();
   for (std::int64_t i = 0; i < count; ++i) {
     const std::string at = prefix + std::to_string(i) + ".";
     const std::string self = at + "attention.", cross = at + "crossattention.";
@@ -55,15 +56,18 @@ Result<DecoderLayers> DecoderLayers::Load(const encoders::Weights& tower, const 
 std::shared_ptr<const PictureKeys> DecoderLayers::Look(const float* image, std::int64_t tokens,
                                                        ThreadPool* pool) const {
   const std::int64_t width = config_.width;
-  auto picture = std::make_shared<PictureKeys>();
-  kernels::AlignedBuffer kv(tokens * 2 * width);
-  for (const Layer& layer : layers_) {
-    Apply(layer.cross_kv, image, tokens, Activation::kNone, nullptr, kv.data(), pool);
-    picture->layers.emplace_back(
-        kernels::HeadRows{kv.data(), 2 * width}, kernels::HeadRows{kv.data() + width, 2 * width},
-        tokens, config_.heads, width / config_.heads, layer.cross_kv.weight.precision(), pool);
-  }
-  return picture;
+  static thread_local kernels::AlignedBuffer kv;
+  kv.Reserve(tokens * 2 * width);
+  return shelf_->Make([&](PictureKeys* picture) {
+    picture->layers.resize(layers_.size());
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      const encoders::Linear& projection = layers_[l].cross_kv;
+      Apply(projection, image, tokens, Activation::kNone, nullptr, kv.data(), pool);
+      picture->layers[l].Pack({kv.data(), 2 * width}, {kv.data() + width, 2 * width}, tokens,
+                              config_.heads, width / config_.heads, projection.weight.precision(),
+                              pool);
+    }
+  });
 }
 
 void DecoderLayers::Reserve(std::int64_t rows, DecoderWorkspace* workspace) const {

@@ -79,6 +79,7 @@ class DecoderLayers {
 
   TextConfig config_;
   std::vector<Layer> layers_;
+  std::shared_ptr<KeyShelf> shelf_;  // has its own lock
 };
 
 }  // namespace espy::captioning

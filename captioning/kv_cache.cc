@@ -9,7 +9,7 @@ namespace espy::captioning {
 namespace {
 
 // Slots are taken in steps, so that a caption is moved once or twice, not at every token.
-constexpr std::int64_t kSlotStep = 32;
+constexpr std::int64_t kSlotStep = 16;
 
 }  // namespace
 

@@ -92,13 +92,12 @@ Status Matcher::CheckTokens(std::span<const std::vector<std::int32_t>> texts) co
 
 Result<std::vector<SeenPicture>> Matcher::Look(
     std::span<const imaging::PictureView> pictures) const {
-  ESPY_ASSIGN_OR_RETURN(const std::vector<float> rows, model_->See(pictures));
-  const std::int64_t tokens = model_->vision().tokens(), width = model_->vision().width();
+  ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> rows, model_->See(pictures));
   try {
     std::vector<SeenPicture> seen(pictures.size());
     for (std::size_t i = 0; i < pictures.size(); ++i) {
-      const float* image = rows.data() + static_cast<std::int64_t>(i) * tokens * width;
-      seen[i].keys = text_.layers.Look(image, tokens, model_->pool());
+      const float* image = rows->rows(i);
+      seen[i].keys = text_.layers.Look(image, model_->vision().tokens(), model_->pool());
       seen[i].vector.resize(static_cast<std::size_t>(model_->config().projection));
       encoders::Apply(text_.vision_projection, image, 1, Activation::kNone, nullptr,
                       seen[i].vector.data(), model_->pool());

@@ -87,7 +87,8 @@ Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
   }
 }
 
-Result<std::vector<float>> BlipModel::See(std::span<const imaging::PictureView> pictures) const {
+Result<std::unique_ptr<BlipModel::Seen>> BlipModel::See(
+    std::span<const imaging::PictureView> pictures) const {
   for (const imaging::PictureView& picture : pictures) {
     if (!vision_.Takes(picture.size)) {
       return Status::InvalidArgument(
@@ -96,11 +97,14 @@ Result<std::vector<float>> BlipModel::See(std::span<const imaging::PictureView> 
     }
   }
   try {
-    std::vector<float> rows(pictures.size() *
-                            static_cast<std::size_t>(vision_.tokens() * vision_.width()));
-    encoders::WorkspaceShelf::Loan loan(&workspaces_);
-    vision_.Encode(pictures, loan.get(), rows.data(), &pool_);
-    return rows;
+    std::unique_ptr<Seen> seen(new Seen(&workspaces_));
+    encoders::Workspace* workspace = seen->loan_.get();
+    const std::int64_t each = vision_.tokens() * vision_.width();
+    workspace->pooled.Reserve(static_cast<std::int64_t>(pictures.size()) * each);
+    vision_.Encode(pictures, workspace, workspace->pooled.data(), &pool_);
+    seen->rows_ = workspace->pooled.data();
+    seen->each_ = static_cast<std::size_t>(each);
+    return seen;
   } catch (const std::bad_alloc&) {
     return OutOfMemory();
   }

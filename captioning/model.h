@@ -73,9 +73,21 @@ class BlipModel {
     return {weights_.get(), tower, options};
   }
 
-  // Rows of the vision tower for pictures of the model's size, [pictures, tokens, width].
-  // InvalidArgument for another size; ResourceExhausted.
-  Result<std::vector<float>> See(std::span<const imaging::PictureView> pictures) const;
+  // Rows of the vision tower, [pictures, tokens, width], in memory that goes back to the model with
+  // the object.
+  class Seen {
+   public:
+    const float* rows(std::size_t picture) const { return rows_ + picture * each_; }
+
+   private:
+    friend class BlipModel;
+    explicit Seen(encoders::WorkspaceShelf* shelf) : loan_(shelf) {}
+    encoders::WorkspaceShelf::Loan loan_;
+    const float* rows_ = nullptr;
+    std::size_t each_ = 0;
+  };
+  // For pictures of the model's size. InvalidArgument for another; ResourceExhausted.
+  Result<std::unique_ptr<Seen>> See(std::span<const imaging::PictureView> pictures) const;
 
   Status OutOfMemory() const;
 

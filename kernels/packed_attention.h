@@ -16,10 +16,10 @@ namespace espy::kernels {
 // the size where the kernel multiplies BF16 (AttentionArgs::precision says when).
 class PackedKeyValues {
  public:
-  PackedKeyValues() = default;
-  // k, v: `keys` rows each, at least one. Throws std::bad_alloc; `pool` may be null.
-  PackedKeyValues(HeadRows k, HeadRows v, std::int64_t keys, std::int64_t heads,
-                  std::int64_t head_dim, Precision precision, ThreadPool* pool);
+  // k, v: `keys` rows each, at least one. What was packed before is replaced, in its memory where
+  // that is large enough. Throws std::bad_alloc; `pool` may be null.
+  void Pack(HeadRows k, HeadRows v, std::int64_t keys, std::int64_t heads, std::int64_t head_dim,
+            Precision precision, ThreadPool* pool);
 
   std::int64_t keys() const { return keys_; }
   std::int64_t heads() const { return heads_; }

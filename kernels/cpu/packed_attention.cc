@@ -13,18 +13,18 @@ const cpu::AttentionKernels& KernelsOf(bool bfloat16) {
 
 }  // namespace
 
-PackedKeyValues::PackedKeyValues(HeadRows k, HeadRows v, std::int64_t keys, std::int64_t heads,
-                                 std::int64_t head_dim, Precision precision, ThreadPool* pool)
-    : keys_(keys),
-      heads_(heads),
-      head_dim_(head_dim),
-      bfloat16_(precision != Precision::kFloat32 && cpu::Kernels().attention_bf16.run != nullptr) {
+void PackedKeyValues::Pack(HeadRows k, HeadRows v, std::int64_t keys, std::int64_t heads,
+                           std::int64_t head_dim, Precision precision, ThreadPool* pool) {
   ESPY_CHECK(head_dim >= 1 && head_dim <= 1024, "head dimensions are from 1 to 1024");
   ESPY_CHECK(keys > 0 && heads > 0, "a sequence has a key, and a head");
+  keys_ = keys;
+  heads_ = heads;
+  head_dim_ = head_dim;
+  bfloat16_ = precision != Precision::kFloat32 && cpu::Kernels().attention_bf16.run != nullptr;
   const cpu::AttentionKernels& kernels = KernelsOf(bfloat16_);
   head_floats_ = kernels.panels(keys, head_dim);
   // A line past the end for the tiles' prefetch and rounding up.
-  memory_ = AlignedBuffer(heads * head_floats_ + 64);
+  memory_.Reserve(heads * head_floats_ + 64);
   ParallelFor(pool, heads, [&](std::int64_t h) {
     kernels.pack({.k = k.data + h * head_dim,
                   .v = v.data + h * head_dim,

@@ -45,8 +45,11 @@ TEST(PackedAttention, HasAttentionsBitsForAnyNumberOfQueries) {
       std::vector<const PackedKeyValues*> pointers;
       for (std::int64_t s = 0; s < 3; ++s) {
         const float* rows = kv.data() + s * keys * stride;
-        packed.emplace_back(HeadRows{rows, stride}, HeadRows{rows + width, stride}, keys, heads,
-                            dim, precision, s == 1 ? &pool : nullptr);
+        PackedKeyValues& one = packed.emplace_back();
+        // The last is packed twice: nothing of the first packing may be left.
+        if (s == 2) one.Pack(whole.v, whole.k, keys, heads, dim, Precision::kFloat32, nullptr);
+        one.Pack({rows, stride}, {rows + width, stride}, keys, heads, dim, precision,
+                 s == 1 ? &pool : nullptr);
       }
       for (const PackedKeyValues& one : packed) pointers.push_back(&one);
       PackedAttention({.sequences = 3,

@@ -1,7 +1,8 @@
 // How fast a BLIP model captions, as JSON lines.
-//   caption MODEL [--what caption|vision|step|memory] [--batch 1] [--threads 1] [--new 20]
-//   [--beams 1] [--precision fp32|bf16|int8] [--seconds 1] [--rounds 3] [--step]
-// MODEL is a directory as published; pictures are noise. caption: whole captions of --new tokens
+//   caption MODEL [--what caption|vision|step|memory|tokens] [--batch 1] [--threads 1] [--new 20]
+//   [--beams 1] [--precision fp32|bf16|int8] [--seconds 1] [--rounds 3] [--step] [--pixels FILE]
+// MODEL is a directory as published; pictures are noise, or FILE's FP32 numbers. tokens: the
+// captions' tokens, once, to be compared with a peer's. caption: whole captions of --new tokens
 // each; vision: the vision tower alone; step: passes of the decoder of one token a picture, from 10
 // to 10 + --new tokens; memory: how fast this machine reads as many bytes as a step does.
 // One line a round; with --step each round waits for a line on the standard
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <numeric>
@@ -36,7 +38,7 @@ double Now() {
 }
 
 struct Settings {
-  std::string model, what = "caption";
+  std::string model, what = "caption", pixels;
   std::size_t batch = 1;
   int threads = 1;
   std::int64_t new_tokens = 20, beams = 1;
@@ -60,6 +62,7 @@ Settings Parse(int argc, char** argv) {
     }
     const std::string value = i + 1 < argc ? argv[++i] : "";
     if (name == "--what") settings.what = value;
+    if (name == "--pixels") settings.pixels = value;
     if (name == "--batch") settings.batch = std::stoul(value);
     if (name == "--threads") settings.threads = std::stoi(value);
     if (name == "--new") settings.new_tokens = std::stol(value);
@@ -146,6 +149,12 @@ void Run(const Settings& settings) {
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
   for (float& pixel : pixels) pixel = normal(random);
+  if (!settings.pixels.empty()) {
+    std::ifstream file(settings.pixels, std::ios::binary);
+    file.read(reinterpret_cast<char*>(pixels.data()),
+              static_cast<std::streamsize>(pixels.size() * sizeof(float)));
+    if (!file) Die(Status::IoError(settings.pixels + ": too short for the pictures"));
+  }
   std::vector<imaging::PictureView> views;
   for (std::size_t i = 0; i < settings.batch; ++i) {
     views.push_back({pixels.data() + i * 3 * static_cast<std::size_t>(side * side), {side, side}});
@@ -154,10 +163,20 @@ void Run(const Settings& settings) {
     Measure(settings, settings.batch, [&] { Must(captioner->model().See(views)); });
     return;
   }
+  CaptionOptions options;
+  options.max_length = options.min_length = 1 + settings.new_tokens;
+  options.beams = settings.beams;
+  if (settings.what == "tokens") {
+    std::string list;
+    for (const Caption& caption : Must(captioner->CaptionPictures(views, options))) {
+      list += list.empty() ? "[" : ",[";
+      for (const std::int32_t token : caption.tokens) list += std::to_string(token) + ",";
+      list.back() = ']';
+    }
+    std::printf("{\"tokens\":[%s]}\n", list.c_str());
+    return;
+  }
   if (settings.what == "caption") {
-    CaptionOptions options;
-    options.max_length = options.min_length = 1 + settings.new_tokens;
-    options.beams = settings.beams;
     Measure(settings, settings.batch, [&] { Must(captioner->CaptionPictures(views, options)); });
     return;
   }

@@ -2,7 +2,7 @@
 """Espy's captions beside transformers' (greedy, with cache): the same random weights of BLIP-base's shapes, in the same run.
 
     python bench/caption_peers.py --espy BUILD/bench/bench_caption [--model DIR] [--batch 1,8] [--threads 1,2]
-                                  [--precision fp32,bf16] [--what caption,vision] [--new 20] [--rounds 5] [--seconds 3]
+                                  [--precision fp32,bf16] [--what caption,vision] [--new 20] [--check] [--rounds 5] [--seconds 3]
 
 Engines take turns (turns.py), in the same precision and with the same number of threads. caption is a whole caption of
 --new tokens from a picture's tensor; vision the vision tower alone. What is left of the first without the second is
@@ -19,7 +19,11 @@ import subprocess
 import sys
 import tempfile
 
+import numpy as np
+
 import turns
+
+PICTURES = 8
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -47,13 +51,28 @@ def peer(args):
     dtype = torch.bfloat16 if args.precision == "bf16" else torch.float32
     model = transformers.BlipForConditionalGeneration.from_pretrained(args.model, dtype=dtype).eval()
     size = model.config.vision_config.image_size
-    pixels = torch.randn(args.batch, 3, size, size).to(dtype)
+    pixels = torch.from_numpy(np.fromfile(args.pixels, np.float32)).reshape(-1, 3, size, size)[:args.batch].to(dtype)
+    if args.what == "tokens":
+        rows = model.generate(pixel_values=pixels, do_sample=False, num_beams=args.beams, min_new_tokens=args.new,
+                              max_new_tokens=args.new)
+        return print(json.dumps(dict(tokens=rows.tolist())))
     if args.what == "vision":
         run = lambda: model.vision_model(pixels)
     else:
         run = lambda: model.generate(pixel_values=pixels, do_sample=False, num_beams=1, use_cache=True,
                                      min_new_tokens=args.new, max_new_tokens=args.new)
     turns.serve(run, args.batch, args.seconds, least=1)
+
+
+def agreement(args, beams):
+    """How many captions of the pictures are the same, token for token, in FP32."""
+    common = ["--what", "tokens", "--batch", PICTURES, "--threads", 2, "--precision", "fp32", "--new", args.new,
+              "--beams", beams, "--pixels", args.pixels]
+    commands = [[args.espy, args.model, *common], [sys.executable, __file__, "--peer", "--model", args.model, *common]]
+    ours, theirs = (json.loads(subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, check=True,
+                                              text=True).stdout)["tokens"] for command in commands)
+    return dict(beams=beams, captions=len(theirs), same=sum(a == b for a, b in zip(ours, theirs)),
+                different_tokens=len({token for row in theirs for token in row}))
 
 
 def step_ms(line, engine, batch, new):
@@ -81,7 +100,7 @@ def measure(args, batch, threads, precision):
     line = dict(precision=precision, batch=batch, threads=threads)
     for what in args.what.split(","):
         common = ["--what", what, "--batch", batch, "--threads", threads, "--precision", precision, "--new", args.new,
-                  "--seconds", args.seconds]
+                  "--seconds", args.seconds, "--pixels", args.pixels]
         peers = {"espy": turns.Peer([args.espy, args.model, *common, "--step"], ready=True),
                  "transformers": turns.Peer([sys.executable, __file__, "--peer", "--model", args.model, *common], ready=True)}
         line[what] = turns.measure(peers, args.rounds, "transformers")
@@ -102,6 +121,9 @@ def main():
     parser.add_argument("--new", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--pixels", help=argparse.SUPPRESS)
+    parser.add_argument("--beams", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help="only compare the captions, greedy and of three beams")
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
@@ -111,6 +133,16 @@ def main():
         args.model = args.model or temporary
         if not (pathlib.Path(args.model) / "config.json").exists():
             write_model(args.model)
+        size = json.loads((pathlib.Path(args.model) / "config.json").read_text())["vision_config"]["image_size"]
+        args.pixels = pathlib.Path(temporary) / "pixels"
+        rng = np.random.default_rng(0)
+        # Coarse noise made large: pictures that differ more than fine noise does.
+        coarse = rng.standard_normal((PICTURES, 3, size // 32 + 1, size // 32 + 1), dtype=np.float32)
+        np.ascontiguousarray(coarse.repeat(32, 2).repeat(32, 3)[:, :, :size, :size]).tofile(args.pixels)
+        if args.check:
+            for beams in (1, 3):
+                print(json.dumps(agreement(args, beams)), flush=True)
+            return
         for precision in args.precision.split(","):
             for threads in args.threads.split(","):
                 for batch in args.batch.split(","):

@@ -25,6 +25,18 @@ TensorView Third(const TensorView& tensor, std::size_t part) {
   return third;
 }
 
+// Whatever ends in `kept` is also there with the end `needed`, unless that is there itself.
+void AddTied(std::string_view kept, std::string_view needed,
+             std::unordered_map<std::string, TensorView>* tensors) {
+  std::vector<std::pair<std::string, TensorView>> more;
+  for (const auto& [name, tensor] : *tensors) {
+    if (name.ends_with(kept)) {
+      more.emplace_back(name.substr(0, name.size() - kept.size()) + std::string(needed), tensor);
+    }
+  }
+  for (auto& [name, tensor] : more) tensors->emplace(std::move(name), std::move(tensor));
+}
+
 }  // namespace
 
 std::unique_ptr<Safetensors> RenameBlip(std::unique_ptr<Safetensors> file) {
@@ -48,6 +60,8 @@ std::unique_ptr<Safetensors> RenameBlip(std::unique_ptr<Safetensors> file) {
       tensors[name] = tensor;
     }
   }
+  AddTied(".cls.predictions.decoder.weight", ".bert.embeddings.word_embeddings.weight", &tensors);
+  AddTied(".cls.predictions.decoder.bias", ".cls.predictions.bias", &tensors);
   std::string path = file->path();
   std::vector<std::unique_ptr<Safetensors>> parts;
   parts.push_back(std::move(file));

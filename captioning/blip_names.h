@@ -12,6 +12,9 @@ namespace espy::captioning {
 //   vision_model.embeddings.position_embedding   with .weight at its end
 //   ...self_attn.qkv.{weight, bias}              in three: q_proj, k_proj, v_proj
 //   ...self_attn.projection.{weight, bias}       as out_proj
+// The vocabulary head is tied to the word embeddings, and its two biases are one: where a file kept
+// only the head's (cls.predictions.decoder.{weight, bias}), those are given the others' names too.
+//
 // A qkv whose rows do not divide by three stays as it is, to be reported missing.
 std::unique_ptr<encoders::Safetensors> RenameBlip(std::unique_ptr<encoders::Safetensors> file);
 

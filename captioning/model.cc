@@ -65,6 +65,12 @@ Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
                                  "; use one that does, as Salesforce/blip-image-captioning-base "
                                  "gives captions and blip-itm-base-coco match scores");
     }
+    // A question answering model's decoder reads its text encoder's rows, not a picture's.
+    if (text_tower == "text_decoder" && HasTower(*file, "text_encoder")) {
+      return Status::Unsupported(file->path() + ": the model answers questions, and gives no " +
+                                 use +
+                                 "; use one that does, as Salesforce/blip-image-captioning-base");
+    }
     model->weights_ = RenameBlip(std::move(file));
     ESPY_ASSIGN_OR_RETURN(model->tokenizer_, encoders::LoadBertTokenizer(directory));
     // Checked once here, so that no id can fall outside of the embedding table later.

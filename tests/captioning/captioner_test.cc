@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -192,6 +193,44 @@ TEST_F(CaptionerTest, NamesTheFileThatIsNotRight) {
   json config = golden_["config"];
   config["text_config"]["hidden_size"] = 128;
   EXPECT_NE(ErrorWith("config.json", config.dump()).find("config.json calls for"),
+            std::string::npos);
+}
+
+// Files that kept the vocabulary head's tied tensors and not what they are tied to.
+TEST_F(CaptionerTest, FindsTiedTensorsUnderEitherName) {
+  const auto before = Load();
+  ESPY_ASSERT_OK(before);
+  const GoldenPictures pictures((*before)->config().vision);
+  const auto expected = (*before)->CaptionPictures(pictures.views);
+  ESPY_ASSERT_OK(expected);
+  std::string weights = testing::ReadFileOrDie(directory_.path() + "/model.safetensors");
+  std::uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, weights.data(), 8);
+  std::string header = weights.substr(8, header_bytes);
+  for (const auto& [published, tied] :
+       {std::pair("bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+        std::pair("cls.predictions.bias", "cls.predictions.decoder.bias")}) {
+    header.replace(header.find(published), std::string_view(published).size(), tied);
+  }
+  header_bytes = header.size();
+  weights = std::string(reinterpret_cast<const char*>(&header_bytes), 8) + header +
+            weights.substr(8 + weights.find("}}", 8) - 8 + 2);
+  directory_.Write("model.safetensors", weights);
+  const auto after = Load();
+  ESPY_ASSERT_OK(after);
+  const auto captions = (*after)->CaptionPictures(pictures.views);
+  ESPY_ASSERT_OK(captions);
+  for (std::size_t p = 0; p < captions->size(); ++p) {
+    EXPECT_EQ((*captions)[p].tokens, (*expected)[p].tokens);
+  }
+}
+
+TEST_F(CaptionerTest, RefusesAModelThatAnswersQuestions) {
+  std::vector<parity::FormulaTensor> tensors;
+  for (const json& t : golden_["tensors"]) tensors.push_back({t[0], t[1], t[2], t[3]});
+  tensors.push_back({"text_encoder.embeddings.LayerNorm.bias", {64}});
+  EXPECT_NE(ErrorWith("model.safetensors", parity::FormulaSafetensors(tensors, "F32"))
+                .find("answers questions"),
             std::string::npos);
 }
 

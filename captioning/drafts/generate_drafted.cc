@@ -45,7 +45,8 @@ Result<std::vector<Generated>> GenerateDrafted(const TextDecoder& decoder, Cross
     ApplyRules(options, text, end, scores);
     return scores;
   };
-  for (std::size_t i = 0; i < starts.size(); ++i) streams.emplace_back(options.seed, i);
+  for (std::size_t i = 0; i < starts.size(); ++i)
+    streams.emplace_back(options.seed, options.first_stream + i);
   for (std::size_t i = 0; i < starts.size(); ++i) {
     DraftedText& text = texts[i];
     text.tokens = starts[i];

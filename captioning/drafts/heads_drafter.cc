@@ -1,6 +1,7 @@
 #include "captioning/drafts/heads_drafter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <numeric>
 
@@ -82,7 +83,11 @@ Status HeadsDrafter::ReadNewRows(const DraftContext& context) {
 std::vector<std::int32_t> HeadsDrafter::Candidates(const DraftContext& context, int depth,
                                                    const float* logits) const {
   std::vector<std::int32_t> best = TopTokens(logits, decoder_->config().vocabulary, kRanks);
-  if (!context.guess) return best;
+  // What is drawn from numbers that are none is not defined.
+  if (!context.guess || !std::all_of(logits, logits + decoder_->config().vocabulary,
+                                     [](float logit) { return std::isfinite(logit); })) {
+    return best;
+  }
   const std::int32_t guess = context.guess(depth, logits);
   const auto found = std::find(best.begin(), best.end(), guess);
   if (found == best.end()) {

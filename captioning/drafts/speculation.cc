@@ -14,7 +14,9 @@ namespace {
 // passes of a size replace the guess.
 VerifyCosts Guess() {
   std::vector<VerifyCosts::Point> points;
-  for (double rows = 1; rows <= 512; rows *= 2) points.push_back({rows, 1 + 0.03 * (rows - 1)});
+  for (const double rows : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512}) {
+    points.push_back({rows, 1 + 0.03 * (rows - 1)});
+  }
   return VerifyCosts(std::move(points));
 }
 

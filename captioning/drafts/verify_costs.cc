@@ -16,9 +16,8 @@ VerifyCosts::VerifyCosts(std::vector<Point> points) : points_(std::move(points))
   ESPY_CHECK(!points_.empty() && points_[0].rows == 1, "costs begin with a pass of one row");
   for (std::size_t i = 0; i < points_.size(); ++i) {
     points_[i].seconds = std::max(points_[i].seconds, kLeast);
-    if (i == 0) continue;
-    ESPY_CHECK(points_[i].rows > points_[i - 1].rows, "costs are in the order of their rows");
-    points_[i].seconds = std::max(points_[i].seconds, points_[i - 1].seconds);
+    ESPY_CHECK(i == 0 || points_[i].rows > points_[i - 1].rows,
+               "costs are in the order of their rows");
   }
   for (const Point& point : points_) guesses_.push_back(point.seconds);
 }
@@ -49,7 +48,9 @@ double VerifyCosts::Seconds(double rows) const {
   const Point& a = points_[i - 1];
   const Point& b = points_[i];
   if (rows == b.rows) return b.seconds;
-  return a.seconds + (b.seconds - a.seconds) * (rows - a.rows) / (b.rows - a.rows);
+  const double a_row = (b.seconds - a.seconds) / (b.rows - a.rows);
+  if (rows > b.rows) return b.seconds + std::max(a_row, 0.0) * (rows - b.rows);
+  return a.seconds + a_row * (rows - a.rows);
 }
 
 void VerifyCosts::Observe(int rows, double seconds) {
@@ -87,9 +88,6 @@ void VerifyCosts::FollowGuesses() {
                              : below.seconds + (points_[next].seconds - below.seconds) *
                                                    (points_[i].rows - below.rows) /
                                                    (points_[next].rows - below.rows);
-  }
-  for (std::size_t i = 1; i < points_.size(); ++i) {
-    points_[i].seconds = std::max(points_[i].seconds, points_[i - 1].seconds);
   }
 }
 

@@ -9,8 +9,8 @@
 
 namespace espy::captioning {
 
-// Measured once, then kept in step with what passes take. A pass of more rows is never reckoned
-// cheaper than one of fewer. One thread at a time.
+// Kept in step with what passes take. More rows may be cheaper than fewer: four fill a register
+// tile that two leave half empty. One thread at a time.
 class VerifyCosts {
  public:
   // Runs `pass(rows)`, which returns the seconds that it took, for rows of 1, 2, 4, ... max_rows:
@@ -27,7 +27,8 @@ class VerifyCosts {
   };
   explicit VerifyCosts(std::vector<Point> points);
 
-  // Between points on a line; beyond the last one along the line of the last two.
+  // Between points on a line; beyond the last one along the line of the last two, but
+  // never downwards.
   double Seconds(double rows) const;
   // Moves the points around `rows` towards what a pass took: guesses all the way, and the less the
   // more they have seen. A pass that was held up by something else moves what was seen as one that

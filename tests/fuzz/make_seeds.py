@@ -45,6 +45,28 @@ def safetensors():
     write("safetensors", "openclip", file(header, bytes(at)))
 
 
+def draft_heads():
+    """Heads and a module of width 4, as draft_heads_fuzz.cc reads them; the module's numbers in BF16, to be short."""
+    def file(shapes, dtype):
+        header, at = {}, 0
+        for name, shape in shapes.items():
+            end = at + {"F32": 4, "BF16": 2}[dtype] * shape[0] * (shape[1] if len(shape) > 1 else 1)
+            header[name], at = {"dtype": dtype, "shape": shape, "data_offsets": [at, end]}, end
+        text = json.dumps(header, separators=(",", ":")).encode()
+        return struct.pack("<Q", len(text)) + text + bytes(at)
+    write("draft_heads", "medusa", file({"0.0.linear.weight": [4, 4], "0.0.linear.bias": [4], "acceptance": [1, 2]}, "F32"))
+    layer = {}
+    for part in ("attention", "crossattention"):
+        for name in ("self.query", "self.key", "self.value", "output.dense"):
+            layer[f"{part}.{name}.weight"], layer[f"{part}.{name}.bias"] = [4, 4], [4]
+        layer[f"{part}.output.LayerNorm.weight"], layer[f"{part}.output.LayerNorm.bias"] = [4], [4]
+    for name in ("intermediate.dense", "output.dense"):
+        layer[f"{name}.weight"], layer[f"{name}.bias"] = [4, 4], [4]
+    layer["output.LayerNorm.weight"], layer["output.LayerNorm.bias"] = [4], [4]
+    write("draft_heads", "mtp", file({"hnorm.weight": [4], "enorm.weight": [4], "eh_proj.weight": [4, 8],
+                                      "acceptance": [2, 3], **{"layer.0." + n: s for n, s in layer.items()}}, "BF16"))
+
+
 def weight_index():
     def shard(*names):
         header = {n: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i, n in enumerate(names)}
@@ -259,6 +281,7 @@ if __name__ == "__main__":
     columns()
     transfer()
     safetensors()
+    draft_heads()
     weight_index()
     panel_file()
     inverted_file()

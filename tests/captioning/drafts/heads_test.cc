@@ -217,6 +217,55 @@ TEST(HeadsDrafter, GoesNoDeeperAndNoWiderThanAsked) {
   EXPECT_TRUE(tree.empty()) << "nothing read yet";
 }
 
+TEST(HeadsDrafter, PutsFirstWhatWouldBeDrawn) {
+  const GoldenHeads g;
+  Text text;
+  text.tokens = {2};
+  for (const auto& token : g.golden["tokens"]) text.tokens.push_back(token);
+  HeadsDrafter drafter(g.decoder.get(), g.heads.get(), nullptr, nullptr);
+  DraftContext context = text.Context(g, 5, 1);
+  std::vector<int> depths;
+  context.nodes = DraftTree::kMaxNodes;
+  context.guess = [&](int depth, const float*) {
+    depths.push_back(depth);
+    return 30 + depth;
+  };
+  DraftTree tree;
+  ESPY_ASSERT_OK(drafter.Propose(context, &tree));
+  EXPECT_EQ(depths, (std::vector<int>{1, 2, 3}));
+  const int first = tree.Child(DraftTree::kRoot, 31);
+  ASSERT_NE(first, DraftTree::kRoot);
+  EXPECT_EQ(tree.chance(first), drafter.acceptance().Chance(1, 0)) << "as the best candidate";
+  // The likeliest is still among the others.
+  const auto values = g.golden["medusa_logits"][0].get<std::vector<float>>();
+  EXPECT_NE(tree.Child(DraftTree::kRoot, TopTokens(values.data(), g.config.vocabulary, 8)[0]),
+            DraftTree::kRoot);
+}
+
+TEST(HeadsDrafter, NumbersThatAreNoneDraftWithoutHarm) {
+  const GoldenHeads g;
+  std::vector<parity::FormulaTensor> tensors = FormulaTensors(g.golden["medusa"]);
+  for (auto& tensor : tensors) tensor.scale = tensor.name == "acceptance" ? 0.2f : 3e38f;
+  const FormulaFile file = MakeFile(tensors, "medusa");
+  const auto heads = MedusaHeads::Load(*file.file, g.config.width, {nullptr});
+  ESPY_ASSERT_OK(heads);
+  Text text;
+  text.tokens = {2};
+  for (const auto& token : g.golden["tokens"]) text.tokens.push_back(token);
+  HeadsDrafter drafter(g.decoder.get(), heads->get(), nullptr, nullptr);
+  DraftContext context = text.Context(g, 5, 1);
+  context.guess = [](int, const float*) -> std::int32_t {
+    ADD_FAILURE() << "nothing can be drawn";
+    return 0;
+  };
+  DraftTree tree;
+  ESPY_ASSERT_OK(drafter.Propose(context, &tree));
+  for (int node = 0; node < tree.size(); ++node) {
+    EXPECT_GE(tree.token(node), 0);
+    EXPECT_LT(tree.token(node), g.config.vocabulary);
+  }
+}
+
 TEST(HeadFiles, TakeFiguresOfAcceptanceAsPriors) {
   const GoldenHeads g;
   EXPECT_EQ(g.heads->acceptance().ranks, 4);

@@ -1,0 +1,158 @@
+#include "captioning/drafts/drafted_captioner.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "captioning/drafts/generate_drafted.h"
+
+namespace espy::captioning {
+
+namespace {
+
+constexpr std::size_t kPicturesAtOnce = 16;  // as Captioner does
+
+kernels::Precision OfProducts(Precision precision) {
+  if (precision == Precision::kBfloat16) return kernels::Precision::kBfloat16;
+  return precision == Precision::kInt8 ? kernels::Precision::kInt8 : kernels::Precision::kFloat32;
+}
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+}  // namespace
+
+Result<DraftModels> DraftModels::Load(const std::string& directory, const TextConfig& config,
+                                      const encoders::TowerOptions& options) {
+  DraftModels models;
+  const std::string medusa = directory + "/" + kMedusaFile;
+  if (Exists(medusa)) {
+    ESPY_ASSIGN_OR_RETURN(const auto file, encoders::Safetensors::Open(medusa));
+    ESPY_ASSIGN_OR_RETURN(models.heads, MedusaHeads::Load(*file, config.width, options));
+  }
+  const std::string mtp = directory + "/" + kMtpFile;
+  if (Exists(mtp)) {
+    ESPY_ASSIGN_OR_RETURN(const auto file, encoders::Safetensors::Open(mtp));
+    ESPY_ASSIGN_OR_RETURN(models.module, MtpModule::Load(*file, config, options));
+  }
+  return models;
+}
+
+Result<std::unique_ptr<DraftedCaptioner>> DraftedCaptioner::Load(const Captioner* captioner,
+                                                                 SpeculationOptions options) {
+  std::unique_ptr<DraftedCaptioner> drafted(new DraftedCaptioner(captioner, std::move(options)));
+  const BlipModel& model = captioner->model();
+  try {
+    ESPY_ASSIGN_OR_RETURN(
+        drafted->models_,
+        DraftModels::Load(model.directory(), model.config().text,
+                          encoders::TowerOptions(model.pool(), OfProducts(model.precision()))));
+  } catch (const std::bad_alloc&) {
+    return model.OutOfMemory();
+  }
+  return drafted;
+}
+
+DraftedCaptioner::Place* DraftedCaptioner::PlaceAt(std::size_t i) {
+  while (places_.size() <= i) {
+    auto place = std::make_unique<Place>();
+    if (has_heads()) {
+      place->heads =
+          std::make_unique<HeadsDrafter>(&captioner_->decoder(), models_.heads.get(),
+                                         models_.module.get(), captioner_->model().pool());
+      place->heads_and_neighbours = std::make_unique<CombinedDrafter>(
+          std::vector<Drafter*>{place->heads.get(), &place->neighbours});
+    }
+    places_.push_back(std::move(place));
+  }
+  return places_[i].get();
+}
+
+// A caption as the decoder would have written it after `start`.
+std::vector<std::int32_t> DraftedCaptioner::Tokens(const std::string& caption,
+                                                   const std::vector<std::int32_t>& start) const {
+  const TextConfig& config = captioner_->config().text;
+  // [CLS], the words, [SEP].
+  const std::vector<std::int32_t> ids = captioner_->tokenizer().Encode(caption, config.context + 1);
+  std::vector<std::int32_t> tokens = start;
+  if (ids.size() > 2) {
+    auto words = ids.begin() + 1;
+    const auto prompt = start.begin() + 1;
+    if (ids.size() >= start.size() && std::equal(prompt, start.end(), words)) {
+      words += start.end() - prompt;  // it has the prompt already
+    }
+    tokens.insert(tokens.end(), words, ids.end() - 1);
+  }
+  tokens.push_back(config.sep_id);
+  return tokens;
+}
+
+Drafter* DraftedCaptioner::DrafterFor(std::size_t i, const std::vector<std::string>& similar,
+                                      const std::vector<std::int32_t>& start) {
+  Place* place = PlaceAt(i);
+  std::vector<DraftText> captions;
+  for (std::size_t rank = 0; rank < similar.size() && rank < NeighbourDrafter::kMaxTexts; ++rank) {
+    // The nearest counts most, and two that agree more than one nearer.
+    captions.push_back({Tokens(similar[rank], start), 1.0 / static_cast<double>(rank + 1)});
+  }
+  const bool neighbours = !captions.empty();
+  place->neighbours.SetCaptions(std::move(captions));
+  if (place->heads == nullptr) {
+    if (neighbours) return &place->neighbours;
+    return &place->lookup;
+  }
+  if (neighbours) return place->heads_and_neighbours.get();
+  return place->heads.get();
+}
+
+Result<std::vector<Caption>> DraftedCaptioner::CaptionPictures(
+    std::span<const imaging::PictureView> pictures, const CaptionOptions& options,
+    std::span<const std::vector<std::string>> similar) {
+  ESPY_CHECK(similar.empty() || similar.size() == pictures.size(),
+             "captions of similar pictures are given for each picture, or for none");
+  const BlipModel& model = captioner_->model();
+  const TextDecoder& decoder = captioner_->decoder();
+  const std::vector<std::int32_t> start = captioner_->Start(options.prompt);
+  ESPY_RETURN_IF_ERROR(
+      CheckOptions(options, model.config().text, static_cast<std::int64_t>(start.size())));
+  const std::vector<std::string> none;
+  const std::int64_t tokens = model.vision().tokens();
+  std::vector<Caption> captions;
+  try {
+    for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
+      const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
+      ESPY_ASSIGN_OR_RETURN(const std::vector<float> rows, model.See(pictures.subspan(first, n)));
+      CrossCache cross;
+      std::vector<Drafter*> drafters;
+      std::vector<DraftPicture> seen;
+      for (std::size_t i = 0; i < n; ++i) {
+        const float* image =
+            rows.data() + static_cast<std::int64_t>(i) * tokens * model.vision().width();
+        ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys, decoder.Look(image, tokens));
+        cross.Add(std::move(keys));
+        seen.push_back({image, tokens});
+        drafters.push_back(DrafterFor(i, similar.empty() ? none : similar[first + i], start));
+      }
+      const std::vector<std::vector<std::int32_t>> starts(n, start);
+      GenerateOptions part = options;
+      part.first_stream = options.first_stream + first;
+      ESPY_ASSIGN_OR_RETURN(
+          std::vector<Generated> generated,
+          GenerateDrafted(decoder, &cross, starts, part, drafters, seen, &speculation_));
+      for (Generated& one : generated) {
+        captions.push_back(captioner_->Finish(std::move(one), start.size(), options));
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    return model.OutOfMemory();
+  }
+  return captions;
+}
+
+}  // namespace espy::captioning

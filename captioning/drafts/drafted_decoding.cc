@@ -1,6 +1,7 @@
 #include "captioning/drafts/drafted_decoding.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -158,7 +159,9 @@ class Loop {
     std::vector<std::int32_t> so_far;
     const auto after = [&](int node) -> std::span<const std::int32_t> {
       so_far = text.tokens;
-      for (const int step : tree.Path(node)) so_far.push_back(tree.token(step));
+      const std::vector<int> path = tree.Path(node);
+      std::transform(path.begin(), path.end(), std::back_inserter(so_far),
+                     [&](int step) { return tree.token(step); });
       return so_far;
     };
     const Choose choose = [&](int node) { return text.choose(after(node), Logits(*one, node)); };

@@ -137,12 +137,25 @@ Status HeadsDrafter::ExpandByModule(const DraftContext& context, const DraftTree
   return Status::Ok();
 }
 
+// Nodes of depths for which the module would have to run again, where they are too unlikely.
+void HeadsDrafter::DropPoorDepths(std::vector<ShapeNode>* shape) {
+  std::vector<double> expected(static_cast<std::size_t>(AcceptanceTable::kMaxDepth) + 1, 0);
+  for (const ShapeNode& node : *shape) expected[static_cast<std::size_t>(node.depth)] += node.reach;
+  int depth = 1;
+  while (depth < AcceptanceTable::kMaxDepth &&
+         expected[static_cast<std::size_t>(depth) + 1] >= kWorthADepth) {
+    ++depth;
+  }
+  std::erase_if(*shape, [depth](const ShapeNode& node) { return node.depth > depth; });
+}
+
 Status HeadsDrafter::ProposeNodes(const DraftContext& context, DraftTree* tree) {
   const std::int64_t width = decoder_->config().width;
   const std::int64_t vocabulary = decoder_->config().vocabulary;
   if (module_ != nullptr) ESPY_RETURN_IF_ERROR(ReadNewRows(context));
-  const std::vector<ShapeNode> shape =
+  std::vector<ShapeNode> shape =
       BestShape(table_, context.nodes, std::min(max_depth(), context.depth), kRanks);
+  if (heads_ == nullptr) DropPoorDepths(&shape);
   if (shape.empty()) return Status::Ok();
   const int depth = shape.back().depth;
 
@@ -176,8 +189,9 @@ Status HeadsDrafter::ProposeNodes(const DraftContext& context, DraftTree* tree) 
                              : place[static_cast<std::size_t>(node.parent)];
       place.push_back(DraftTree::kRoot);
       if (node.parent != DraftTree::kRoot && parent == DraftTree::kRoot) continue;
+      const int slot = parent + 1;
       const auto& list = level == 1 || level <= module_depth_
-                             ? own[static_cast<std::size_t>(parent + 1)]
+                             ? own[static_cast<std::size_t>(slot)]
                              : lists[static_cast<std::size_t>(level - 1)];
       if (node.rank >= static_cast<int>(list.size())) continue;  // a tiny vocabulary
       place.back() = tree->Add(parent, list[static_cast<std::size_t>(node.rank)],

@@ -11,6 +11,7 @@
 #include "captioning/drafts/drafter.h"
 #include "captioning/drafts/medusa_heads.h"
 #include "captioning/drafts/mtp_module.h"
+#include "captioning/drafts/tree_choice.h"
 
 namespace espy::captioning {
 
@@ -30,6 +31,11 @@ class HeadsDrafter : public Drafter {
   static constexpr int kModuleDepth = 3;
   static constexpr int kModuleDepthBesideHeads = 1;
 
+  // Tokens that a further depth of the module must be expected to bring. It costs a pass of the
+  // module and one of the vocabulary head, in BLIP-base's sizes about an eighth of a step
+  // (bench/drafts.cc), and a step that drafts at all brings some two tokens.
+  static constexpr double kWorthADepth = 0.25;
+
   // Either of `heads` and `module` may be null, not both; all must outlive the drafter and be of
   // `decoder`.
   HeadsDrafter(const TextDecoder* decoder, const MedusaHeads* heads, const MtpModule* module,
@@ -44,6 +50,7 @@ class HeadsDrafter : public Drafter {
   const AcceptanceTable& acceptance() const { return table_; }
 
  private:
+  static void DropPoorDepths(std::vector<ShapeNode>* shape);
   Status ReadNewRows(const DraftContext& context);
   std::vector<std::int32_t> Candidates(const DraftContext& context, int depth,
                                        const float* logits) const;

@@ -129,7 +129,7 @@ TEST(HeadsDrafter, ATextReadInPiecesDraftsAsOneReadAtOnce) {
       ESPY_ASSERT_OK(pieces.Propose(text.Context(g, 0, 1), &in_pieces));
       ESPY_ASSERT_OK(pieces.Propose(text.Context(g, 1, 3), &in_pieces));
       ESPY_ASSERT_OK(pieces.Propose(text.Context(g, 4, 2), &in_pieces));
-      EXPECT_EQ(at_once.size(), 20);
+      EXPECT_GT(at_once.MaxDepth(), 1);
       EXPECT_EQ(Tokens(at_once), Tokens(in_pieces));
     }
   }
@@ -195,6 +195,22 @@ TEST(HeadsDrafter, LearnsWhichRanksHold) {
   const std::int64_t before = drafter.acceptance().Trials(1, 2);
   drafter.Observe(std::vector<std::int32_t>{third});
   EXPECT_EQ(drafter.acceptance().Trials(1, 2), before + 1);
+}
+
+TEST(HeadsDrafter, TheModuleRunsNoDeeperThanIsExpectedToPay) {
+  const GoldenHeads g;
+  Text text;
+  text.tokens = {2};
+  for (const auto& token : g.golden["tokens"]) text.tokens.push_back(token);
+  HeadsDrafter drafter(g.decoder.get(), nullptr, g.module.get(), nullptr);
+  DraftTree tree;
+  ESPY_ASSERT_OK(drafter.Begin({g.image.data(), g.image_tokens()}));
+  ESPY_ASSERT_OK(drafter.Propose(text.Context(g, 0, 6), &tree));
+  EXPECT_GT(tree.MaxDepth(), 1);
+  for (int turn = 0; turn < 300; ++turn) drafter.Observe(std::vector<std::int32_t>{-1});
+  ESPY_ASSERT_OK(drafter.Begin({g.image.data(), g.image_tokens()}));
+  ESPY_ASSERT_OK(drafter.Propose(text.Context(g, 0, 6), &tree));
+  EXPECT_EQ(tree.MaxDepth(), 1) << "no first token held";
 }
 
 TEST(HeadsDrafter, GoesNoDeeperAndNoWiderThanAsked) {

@@ -125,6 +125,7 @@ TinyDecoder::TinyDecoder(const TinySizes& sizes, int seed, kernels::Precision pr
   mtp.Add("eh_proj.weight", {sizes.width, 2 * sizes.width},
           std::sqrt(1.5f / static_cast<float>(sizes.width)), 0);
   mtp.Layer("layer.0.", sizes);
+  mtp.Add("acceptance", {3, 4}, 0.1f, 0.5f);  // as if it were worth its whole depth
   mtp_bytes = mtp.File(seed);
   module = OrDie(MtpModule::Load(*Parse(mtp_bytes), config, options));
 }

@@ -1,3 +1,4 @@
 // The kernels' own sources, compiled for fibers.
 #include "kernels/cuda/attention.cu"
 #include "kernels/cuda/norm.cu"
+#include "kernels/cuda/path_attention.cu"

@@ -55,7 +55,7 @@ class Asker:
         """[uint8 [H, W, 3]] -> [n, D]"""
         parts = [self.model.image(normalised(torch.from_numpy(np.stack(pictures[at:at + 64])).to(self.device)))
                  for at in range(0, len(pictures), 64)]
-        return torch.cat(parts).cpu().numpy()
+        return torch.cat(parts).float().cpu().numpy()
 
     @torch.inference_mode()
     def texts(self, sentences):
@@ -64,7 +64,7 @@ class Asker:
         for at in range(0, len(sentences), 128):
             ids = [c.ids for c in self.tokenizer.encode_batch(sentences[at:at + 128])]
             parts.append(self.model.text(torch.tensor(ids, device=self.device)))
-        return torch.cat(parts).cpu().numpy()
+        return torch.cat(parts).float().cpu().numpy()
 
 
 def recalls(scores, right):

@@ -74,24 +74,28 @@ class Asker:
 
 
 class Nearest:
-    """The baseline: what the most similar training picture is called."""
+    """The baseline: what the most similar training picture is called; `pool` painted ones are among them."""
 
-    def __init__(self, items, cache):
+    def __init__(self, items, cache, pool=POOL):
         folder = mini.HERE.parent / "espy-mini"
         self._asker = mini.Asker(mini_export.load(folder), folder / "tokenizer.json")
         train = sorted((i for i in items if i.side == "train"), key=lambda i: i.id)
         self._captions, parts = [grammar.with_article(i.caption) for i in train], []
         for at in range(0, len(train), 512):
-            parts.append(self._asker.images([mini.flattened(i, painter.SIDE) for i in train[at:at + 512]]))
-        for stem in sorted((cache / "caption").glob("train-*.u8"))[:POOL // data.SHARD]:
+            parts.append(self._vectors_of([mini.flattened(i, painter.SIDE) for i in train[at:at + 512]]))
+        for stem in sorted((cache / "caption").glob("train-*.u8"))[:pool // data.SHARD]:
             records = tokens.records(str(stem)[:-3])
             pixels = np.memmap(stem, np.uint8, "r").reshape(len(records), painter.SIDE, painter.SIDE, 3)
-            parts.append(self._asker.images(list(pixels)))
+            parts.append(self._vectors_of(list(pixels)))
             self._captions += [r["true"][0][0] for r in records]
         self._vectors = np.concatenate(parts)
 
+    def _vectors_of(self, pictures):
+        with torch.autocast("cpu", torch.bfloat16):  # the nearest of thousands needs no more
+            return self._asker.images(pictures).astype(np.float32)
+
     def captions(self, pictures):
-        return [self._captions[n] for n in (self._asker.images(pictures) @ self._vectors.T).argmax(1)]
+        return [self._captions[n] for n in (self._vectors_of(pictures) @ self._vectors.T).argmax(1)]
 
 
 def singles(askers, items, wordnet):

@@ -23,8 +23,9 @@ from captioner.model import Captioner, Shape, normalised, start_vision
 from muon import Muon
 from train import rate
 
-STAGES = ((0.25, 64), (1.01, 96))  # (until this share of the budget, px)
-MEAN_DECAY = 0.998
+STAGES = ((0.6, 64), (1.01, 96))  # (until this share of the budget, px); the picture tower begins as one that knows both
+MEAN_DECAY = 0.995
+MATCH_EVERY = 2   # steps between those that also match and contrast; every one writes
 SMOOTHING = 0.05  # of the labels, when writing
 HELD_FALSE, HELD_MATE = 0.75, 0.7  # how often the negative is the changed sentence or the mate, where there is one
 OTHER_PICTURES = 0.15  # share of the texts that are asked about a false picture though they have no mate
@@ -100,15 +101,17 @@ def matching_loss(model, batch, seen, scores):
     return F.cross_entropy(logits, answer), (logits.argmax(1) == answer).float().mean()
 
 
-def losses(model, batch, side):
+def losses(model, batch, side, matching=True):
     pixels = normalised(batch["pixels"])
     if side != pixels.shape[-1]:
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
     picture = model.vision(pixels)
     seen = model.text.seen(picture)
-    contrast, scores = contrast_loss(model, batch, picture)
-    match, right = matching_loss(model, batch, seen, scores)
-    return {"write": writing_loss(model, batch, seen), "contrast": contrast, "match": match}, right
+    terms = {"write": writing_loss(model, batch, seen)}
+    if matching:
+        terms["contrast"], scores = contrast_loss(model, batch, picture)
+        terms["match"], terms["right"] = matching_loss(model, batch, seen, scores)
+    return terms
 
 
 def optimisers(model, options):
@@ -122,7 +125,7 @@ def optimisers(model, options):
         made.append(Muon(inside, lr=options.lr_muon * share, weight_decay=0.02, kind=kind))
         made.append(torch.optim.AdamW([{"params": [p for p in rest if p.ndim >= 2], "weight_decay": 0.02},
                                        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}],
-                                      lr=options.lr_adam * share, betas=(0.9, 0.98)))
+                                      lr=options.lr_adam * share, betas=(0.9, 0.98), fused=True))
     for optimiser in made:
         for group in optimiser.param_groups:
             group["peak"] = group["lr"]
@@ -169,8 +172,9 @@ class Run:
                 group["lr"] = group["peak"] * rate(progress)
             optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=amp):
-            terms, right = losses(self.model, batch, next(side for until, side in STAGES if progress < until))
-        sum(terms.values()).backward()
+            side = next(side for until, side in STAGES if progress < until)
+            terms = losses(self.model, batch, side, self.step % MATCH_EVERY == 0)
+        sum(t for n, t in terms.items() if n != "right").backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -178,9 +182,9 @@ class Run:
         self.drawn += len(batch["pixels"])
         decay = min(MEAN_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.mean[name].lerp_(value, 1 - decay)
-        return {n: float(t.detach()) for n, t in terms.items()} | {"right": float(right)}
+            now = self.model.state_dict()
+            torch._foreach_lerp_([self.mean[n] for n in now], list(now.values()), 1 - decay)
+        return {n: float(t.detach()) for n, t in terms.items()}
 
     def mean_model(self):
         model = Captioner(Shape())
@@ -263,13 +267,13 @@ def main():
         start = time.process_time()
         terms = run.update(next(stream), run.elapsed / budget, options.amp)
         run.elapsed += time.process_time() - start
-        smooth = {n: 0.98 * smooth.get(n, v) + 0.02 * v for n, v in terms.items()}
+        smooth |= {n: 0.98 * smooth.get(n, v) + 0.02 * v for n, v in terms.items()}
         if run.elapsed - shown > 30:
             print(f"{run.elapsed / 60:6.2f} min  step {run.step}  drawn {run.drawn}  "
                   f"{(run.drawn - drawn_then) / (run.elapsed - shown):.0f} pictures/s  "
                   + "  ".join(f"{n} {v:.3f}" for n, v in smooth.items()), flush=True)
             shown, drawn_then = run.elapsed, run.drawn
-        if run.elapsed - saved > 180:
+        if run.elapsed - saved > 60:
             run.save(options.run)
             saved = run.elapsed
         if run.elapsed - asked > options.watch_every * 60:

@@ -127,13 +127,13 @@ Result<std::vector<Caption>> DraftedCaptioner::CaptionPictures(
   try {
     for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
       const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
-      ESPY_ASSIGN_OR_RETURN(const std::vector<float> rows, model.See(pictures.subspan(first, n)));
+      ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> rows,
+                            model.See(pictures.subspan(first, n)));
       CrossCache cross;
       std::vector<Drafter*> drafters;
       std::vector<DraftPicture> seen;
       for (std::size_t i = 0; i < n; ++i) {
-        const float* image =
-            rows.data() + static_cast<std::int64_t>(i) * tokens * model.vision().width();
+        const float* image = rows->rows(i);
         ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys, decoder.Look(image, tokens));
         cross.Add(std::move(keys));
         seen.push_back({image, tokens});

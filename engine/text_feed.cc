@@ -11,6 +11,9 @@ namespace espy {
 namespace {
 
 constexpr std::size_t kBatch = 1000;           // log entries or records in one transaction
+// Building passes over the records that are done each time that it goes on: at least so many are
+// taken at once, about a second's work.
+constexpr std::size_t kItemsAtOnce = 50'000;
 constexpr std::size_t kItemsAtClose = 20'000;  // about a second's work
 constexpr std::size_t kAll = static_cast<std::size_t>(-1);
 
@@ -266,6 +269,7 @@ Result<bool> TextFeed::BuildLocked(text::Position position, const storage::Snaps
     position.building = 0;
   }
   const ItemId begin = *position.building;
+  max_items = std::max(max_items, kItemsAtOnce);
   text::Batch batch;
   batch.position = position;
   Status applied;

@@ -1,9 +1,13 @@
+#include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "cli/flags.h"
 #include "cli/hits.h"
+#include "cli/interrupt.h"
 #include "cli/verbs.h"
 #include "espy/query.h"
 
@@ -15,7 +19,11 @@ struct SearchFlags {
   std::vector<std::string> like, unlike;
   WordFlags text;
   HitFlags hits;
+  bool watch = false;
 };
+
+// Looks so often whether the library's writer has done anything.
+constexpr std::chrono::seconds kLook(1);
 
 Status AddExamples(Library* library, const std::vector<std::string>& names,
                    std::vector<QueryTerm>* examples) {
@@ -54,7 +62,24 @@ Outcome Search(Session* session, const SearchFlags& flags) {
   options.text = flags.text.text;
   options.hybrid = flags.text.hybrid;
   options.text_weight = static_cast<float>(flags.text.text_weight);
-  return SearchAndShow(session, library->get(), query, options, flags.hits, title);
+  const auto answer = [&] {
+    return SearchAndShow(session, library->get(), query, options, flags.hits, title);
+  };
+  Outcome outcome = answer();
+  if (!flags.watch) return outcome;
+  const GracefulStop graceful("");
+  std::mutex mutex;
+  std::condition_variable_any never;
+  while (outcome.ok()) {
+    if (Status written = session->out.Flush(); !written.ok()) return written;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, graceful.token(), kLook, [] { return false; });
+    if (graceful.token().stop_requested()) break;
+    const Result<bool> moved = (*library)->Refresh();
+    if (!moved.ok()) return moved.status();
+    if (*moved) outcome = answer();
+  }
+  return outcome;
 }
 
 }  // namespace
@@ -87,6 +112,8 @@ folder: text: for one field). Beside QUERY, both are fused. Exit code 1: no hit.
            "an example of what is not wanted; may be given several times");
   AddWordFlags(verb, &flags->text);
   AddHitFlags(verb, &flags->hits);
+  AddSwitch(verb, "--watch", &flags->watch,
+            "answer again whenever another program has changed the library, until Ctrl-C");
   Runs(verb, session, [session, flags] { return Search(session, *flags); });
 }
 

@@ -110,9 +110,11 @@ Result<BlipConfig> Parse(const Sources& sources) {
 // "" when the file is absent; one that is there but empty is broken, not absent.
 Result<std::string> ReadIfThere(const std::string& path) {
   Result<std::string> text = Env::Default()->ReadFile(path, kMaxFileBytes);
-  if (text.ok()) return text->empty() ? std::string(" ") : std::move(text).value();
-  if (text.status().code() == StatusCode::kNotFound) return std::string();
-  return text.status();
+  if (!text.ok() && text.status().code() == StatusCode::kNotFound) return std::string();
+  if (text.ok() && text->empty()) {
+    return Status::Corruption(path + ": empty; download the file again");
+  }
+  return text;
 }
 
 }  // namespace

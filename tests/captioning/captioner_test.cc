@@ -183,6 +183,8 @@ TEST_F(CaptionerTest, NamesTheFileThatIsNotRight) {
 
   EXPECT_NE(ErrorWith("preprocessor_config.json", R"({"size": 224})").find("image_size is 32"),
             std::string::npos);
+  EXPECT_NE(ErrorWith("preprocessor_config.json", "").find("preprocessor_config.json: empty"),
+            std::string::npos);
   directory_.Write("preprocessor_config.json", R"({"image_processor_type": "BlipImageProcessor"})");
   ESPY_ASSERT_OK(Load());
   const std::string lines = testing::ReadFileOrDie(directory_.path() + "/vocab.txt");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -127,16 +128,16 @@ Result<std::vector<Caption>> DraftedCaptioner::CaptionPictures(
   try {
     for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
       const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
-      ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> rows,
+      ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> seen,
                             model.See(pictures.subspan(first, n)));
       CrossCache cross;
       std::vector<Drafter*> drafters;
-      std::vector<DraftPicture> seen;
+      std::vector<DraftPicture> to_draft;
       for (std::size_t i = 0; i < n; ++i) {
-        const float* image = rows->rows(i);
+        const float* image = seen->rows(i);
         ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys, decoder.Look(image, tokens));
         cross.Add(std::move(keys));
-        seen.push_back({image, tokens});
+        to_draft.push_back({image, tokens});
         drafters.push_back(DrafterFor(i, similar.empty() ? none : similar[first + i], start));
       }
       const std::vector<std::vector<std::int32_t>> starts(n, start);
@@ -144,13 +145,38 @@ Result<std::vector<Caption>> DraftedCaptioner::CaptionPictures(
       part.first_stream = options.first_stream + first;
       ESPY_ASSIGN_OR_RETURN(
           std::vector<Generated> generated,
-          GenerateDrafted(decoder, &cross, starts, part, drafters, seen, &speculation_));
+          GenerateDrafted(decoder, &cross, starts, part, drafters, to_draft, &speculation_));
       for (Generated& one : generated) {
         captions.push_back(captioner_->Finish(std::move(one), start.size(), options));
       }
     }
   } catch (const std::bad_alloc&) {
     return model.OutOfMemory();
+  }
+  return captions;
+}
+
+Result<std::vector<Caption>> DraftedCaptioner::CaptionPixels(
+    std::span<const imaging::PixelView> pictures, const CaptionOptions& options,
+    std::span<const std::vector<std::string>> similar) {
+  ESPY_CHECK(similar.empty() || similar.size() == pictures.size(),
+             "captions of similar pictures are given for each picture, or for none");
+  std::vector<Caption> captions;
+  for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
+    const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
+    std::vector<imaging::PictureTensor> tensors;
+    std::vector<imaging::PictureView> views;
+    for (const imaging::PixelView& picture : pictures.subspan(first, n)) {
+      tensors.push_back(
+          imaging::Preprocess(*picture.image, captioner_->preprocess(), picture.full));
+      views.push_back(tensors.back().view());
+    }
+    CaptionOptions part = options;
+    part.first_stream = options.first_stream + first;
+    ESPY_ASSIGN_OR_RETURN(
+        std::vector<Caption> some,
+        CaptionPictures(views, part, similar.empty() ? similar : similar.subspan(first, n)));
+    std::move(some.begin(), some.end(), std::back_inserter(captions));
   }
   return captions;
 }

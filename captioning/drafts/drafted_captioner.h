@@ -38,6 +38,11 @@ class DraftedCaptioner {
       std::span<const imaging::PictureView> pictures, const CaptionOptions& options = {},
       std::span<const std::vector<std::string>> similar = {});
 
+  // Captioner::CaptionPixels, as above.
+  Result<std::vector<Caption>> CaptionPixels(
+      std::span<const imaging::PixelView> pictures, const CaptionOptions& options = {},
+      std::span<const std::vector<std::string>> similar = {});
+
   bool has_heads() const { return models_.heads != nullptr || models_.module != nullptr; }
   // What drafts did so far.
   const SpeculationCounters& counters() const { return speculation_.counters(); }

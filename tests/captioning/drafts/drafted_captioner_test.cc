@@ -132,6 +132,38 @@ TEST_F(DraftedCaptionerTest, SimilarCaptionsOfAnyTextDoNoHarm) {
   ExpectTheSame(drafted->get(), {}, similar);
 }
 
+TEST_F(DraftedCaptionerTest, PicturesOfAnySizeAreFittedAsWithoutDrafts) {
+  Write(kMedusaFile, Heads());
+  const auto drafted = DraftedCaptioner::Load(captioner_.get(), {.always = true});
+  ESPY_ASSERT_OK(drafted);
+  std::vector<imaging::Image> images;
+  for (const std::int32_t side : {20, 50, 33}) {
+    imaging::Image image{.width = side, .height = side + 7};
+    for (std::int32_t i = 0; i < side * (side + 7) * 3; ++i) {
+      image.pixels.push_back(static_cast<std::uint8_t>(i * side));
+    }
+    images.push_back(std::move(image));
+  }
+  std::vector<imaging::PixelView> views;
+  // More than are captioned at once.
+  for (int i = 0; i < 18; ++i) {
+    const imaging::Image& image = images[static_cast<std::size_t>(i % 3)];
+    views.push_back({&image, {image.width, image.height}});
+  }
+  CaptionOptions options;
+  options.sample = true;
+  const auto plain = captioner_->CaptionPixels(views, options);
+  ESPY_ASSERT_OK(plain);
+  const auto captions = (*drafted)->CaptionPixels(
+      views, options, std::vector<std::vector<std::string>>(18, {"a dog"}));
+  ESPY_ASSERT_OK(captions);
+  ASSERT_EQ(captions->size(), plain->size());
+  for (std::size_t i = 0; i < plain->size(); ++i) {
+    EXPECT_EQ((*captions)[i].tokens, (*plain)[i].tokens) << i;
+  }
+  EXPECT_GT((*drafted)->counters().drafted_rows, 0);
+}
+
 TEST_F(DraftedCaptionerTest, AFileOfAnotherModelIsRefusedByName) {
   directory_.Write(kMedusaFile,
                    parity::FormulaSafetensors({{"0.0.linear.weight", {7, 7}, 1.0f}}, "F32"));

@@ -73,6 +73,12 @@ std::string FormatDate(Date date) {
 
 }  // namespace
 
+const std::string& SearchedCaption(const Record& record) {
+  const bool generated = record.caption.empty() && record.generated_caption.has_value() &&
+                         record.generated_caption->searched;
+  return generated ? record.generated_caption->text : record.caption;
+}
+
 std::string FormatFieldValue(const FieldValue& value) {
   switch (TypeOf(value)) {
     case UserFieldType::kBoolean:

@@ -27,6 +27,10 @@ bool HasTower(const encoders::Safetensors& weights, const std::string& tower) {
 
 }  // namespace
 
+Result<std::string> ModelId(const std::string& directory) {
+  return encoders::SpaceId(directory, {"vocab.txt"});
+}
+
 BlipModel::BlipModel(std::string directory, const ModelOptions& options)
     : directory_(std::move(directory)),
       precision_(Chosen(options.precision)),
@@ -80,7 +84,7 @@ Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
           " ids, config.json's vocab_size is " + std::to_string(model->config_.text.vocabulary) +
           "; check that the files are of the same model");
     }
-    ESPY_ASSIGN_OR_RETURN(const std::string id, encoders::SpaceId(directory, {"vocab.txt"}));
+    ESPY_ASSIGN_OR_RETURN(const std::string id, ModelId(directory));
     ESPY_ASSIGN_OR_RETURN(model->source_,
                           encoders::DescribePanelSource(directory, id, options.weight_cache.env));
     ESPY_ASSIGN_OR_RETURN(

@@ -32,6 +32,9 @@ struct ModelOptions {
   encoders::WeightCacheOptions weight_cache;
 };
 
+// BlipModel::id without opening the model: 256 KiB of the weights are read.
+Result<std::string> ModelId(const std::string& directory);
+
 // Any thread, after Open.
 class BlipModel {
  public:

@@ -55,7 +55,8 @@ void AppendHit(std::string* html, const HitPicture& picture) {
   *html += "</div><div class=\"words\"><div class=\"name\">" + name + "</div><div class=\"facts\">";
   *html += std::to_string(hit.rank) + " · " + FormatFixed(hit.score, 3) + " · " +
            std::to_string(hit.record.width) + "×" + std::to_string(hit.record.height);
-  if (!hit.record.caption.empty()) *html += "<br>" + EscapeHtml(hit.record.caption);
+  const std::string& caption = SearchedCaption(hit.record);
+  if (!caption.empty()) *html += "<br>" + EscapeHtml(caption);
   if (!hit.record.tags.empty()) {
     *html += "<br>";
     for (const std::string& tag : hit.record.tags) *html += "#" + EscapeHtml(tag) + " ";

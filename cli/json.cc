@@ -75,6 +75,17 @@ void SetPaths(Json* object, const std::string& key, const std::vector<std::strin
   if (!all_valid) (*object)[key + "_bytes"] = std::move(bytes);
 }
 
+Json GeneratedToJson(const GeneratedCaption& caption) {
+  Json out;
+  out["text"] = caption.text;
+  out["model"] = caption.model;
+  out["model_id"] = caption.model_id;
+  out["confidence"] = JsonNumber(caption.confidence);
+  out["cosine"] = JsonNumber(caption.cosine);
+  out["searched"] = caption.searched;
+  return out;
+}
+
 Json RecordToJson(const Record& record) {
   Json out;
   out["id"] = FormatItemId(record.id);
@@ -107,6 +118,8 @@ Json RecordToJson(const Record& record) {
   out["spaces_by_thumbnail"] = record.spaces_by_thumbnail;
   out["spaces_without"] = record.spaces_without;
   out["caption"] = record.caption;
+  out["generated_caption"] =
+      record.generated_caption ? GeneratedToJson(*record.generated_caption) : Json(nullptr);
   out["fields"] = FieldsToJson(record);
   return out;
 }
@@ -123,7 +136,7 @@ Json HitToJson(const Hit& hit, const std::string& query_id) {
                   {"policy", JsonNumber(hit.parts.policy)},
                   {"dense_rank", hit.parts.dense_rank},
                   {"text_rank", hit.parts.text_rank}};
-  out["caption"] = hit.record.caption;
+  out["caption"] = SearchedCaption(hit.record);
   out["tags"] = hit.record.tags;
   out["width"] = hit.record.width;
   out["height"] = hit.record.height;

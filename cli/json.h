@@ -30,6 +30,7 @@ void SetPath(Json* object, const std::string& key, std::string_view path);
 void SetPaths(Json* object, const std::string& key, const std::vector<std::string>& paths);
 
 // All that `espy get --json` shows; --where knows the same names.
+Json GeneratedToJson(const GeneratedCaption& caption);
 Json RecordToJson(const Record& record);
 Json HitToJson(const Hit& hit, const std::string& query_id);
 Json FailuresToJson(const std::vector<IngestFailure>& failures);

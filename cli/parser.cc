@@ -65,6 +65,7 @@ std::unique_ptr<CLI::App> BuildParser(Session* session) {
   AddTag(program.get(), session);
   AddTags(program.get(), session);
   AddSet(program.get(), session);
+  AddCaption(program.get(), session);
   AddForget(program.get(), session);
   AddInfo(program.get(), session);
   AddRecall(program.get(), session);

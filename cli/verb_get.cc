@@ -47,6 +47,11 @@ void PrintRecord(Session* session, const Record& record) {
   for (const std::string& tag : record.tags) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
   add("caption", record.caption);
+  if (const auto& generated = record.generated_caption) {
+    add("by model", generated->text + " (" + generated->model + ", " +
+                        FormatFixed(100 * generated->confidence, 0) + " % sure" +
+                        (generated->searched ? ")" : ", not searched)"));
+  }
   for (const auto& [name, value] : record.fields) {
     table.Add({"field." + name, EscapeForTerminal(FormatFieldValue(value))});
   }

@@ -18,6 +18,7 @@ void AddGet(CLI::App* program, Session* session);
 void AddForget(CLI::App* program, Session* session);
 void AddTag(CLI::App* program, Session* session);
 void AddSet(CLI::App* program, Session* session);
+void AddCaption(CLI::App* program, Session* session);
 void AddTags(CLI::App* program, Session* session);
 void AddInfo(CLI::App* program, Session* session);
 void AddRecall(CLI::App* program, Session* session);

@@ -128,15 +128,17 @@ Result<std::string> SpaceId(const std::string& directory, const std::vector<std:
   return ToHex(digest.data(), digest.size()).substr(0, kSpaceIdDigits);
 }
 
+std::string ModelName(const std::string& directory) {
+  const std::string name = NameOfSnapshot(HubCacheDirectory(), directory);
+  return name.empty() ? std::filesystem::path(AbsolutePath(directory)).filename().string() : name;
+}
+
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id) {
   ESPY_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(directory));
   ESPY_ASSIGN_OR_RETURN(const auto weights, OpenWeights(directory));
   EncoderInfo info;
   info.directory = directory;
-  info.name = NameOfSnapshot(HubCacheDirectory(), directory);
-  if (info.name.empty()) {
-    info.name = std::filesystem::path(AbsolutePath(directory)).filename().string();
-  }
+  info.name = ModelName(directory);
   info.family = FamilyName(config.family);
   info.dimension = config.projection;
   info.context = config.text.context;

@@ -35,6 +35,10 @@ Result<std::string> ResolveModel(const std::string& name_or_directory);
 // all of these are taken for the same model, without reading the gigabytes between them.
 Result<EncoderInfo> DescribeEncoder(const std::string& directory, bool with_space_id = true);
 
+// What the model in the directory is called: the directory's name, or the repository's in the hub's
+// cache.
+std::string ModelName(const std::string& directory);
+
 // space_id by itself, with the files `also` taken in where they are there: of a model whose
 // tokenizer has other files than an encoder's.
 Result<std::string> SpaceId(const std::string& directory,

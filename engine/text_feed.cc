@@ -32,7 +32,7 @@ text::Document DocumentOf(const Record& record) {
   text::Document document;
   document.id = record.id;
   document.seq = record.seq;
-  text::AppendValue(record.caption, &document.fields[text::kCaption]);
+  text::AppendValue(SearchedCaption(record), &document.fields[text::kCaption]);
   for (const std::string& tag : record.tags) {
     text::AppendValue(tag, &document.fields[text::kTag]);
   }

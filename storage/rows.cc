@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "base/status_macros.h"
 #include "storage/fields.h"
+#include "storage/generated_caption.h"
 #include "storage/user_fields.h"
 
 namespace espy::storage {
@@ -89,6 +90,9 @@ std::string EncodeRecord(const Record& record) {
   for (const auto& [name, value] : record.fields) {
     PutBytesField(&out, 16, EncodeUserField(name, value));
   }
+  if (record.generated_caption) {
+    PutBytesField(&out, 17, EncodeGeneratedCaption(*record.generated_caption));
+  }
   for (const SpaceNumber space : record.spaces_by_thumbnail) PutNumberField(&out, 20, space);
   for (const SpaceNumber space : record.spaces_without) PutNumberField(&out, 21, space);
   return out;
@@ -154,6 +158,8 @@ Result<Record> ParseRecord(ItemId id, std::string_view value) {
       record.pixels_from = static_cast<PixelSource>(field.value);
     } else if (field.IsBytes(16) && !ParseUserField(bytes, &record.fields)) {
       return Damaged("user field is damaged");
+    } else if (field.IsBytes(17)) {
+      ESPY_ASSIGN_OR_RETURN(record.generated_caption, ParseGeneratedCaption(bytes));
     } else if (field.IsNumber(20) || field.IsNumber(21)) {
       SpaceNumber space = 0;
       if (!Narrow(field.value, &space) || space == 0) return Damaged("space is out of range");

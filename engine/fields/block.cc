@@ -58,7 +58,7 @@ void Block::Add(const Record& record) {
     names_.Add(std::string_view(path).substr(name));
   }
   folders_.EndRow();
-  captions_.Add(record.caption);
+  captions_.Add(SearchedCaption(record));
   perceptual_hashes_.push_back(record.perceptual_hash);
   for (const auto& [name, value] : record.fields) user_[name].Add(row, value);
 }

@@ -1,34 +1,18 @@
 #include "engine/migrate/fill.h"
 
-#include <algorithm>
 #include <chrono>
-#include <map>
 #include <thread>
 
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
-#include "engine/ingest/archive.h"
-#include "engine/migrate/held_picture.h"
+#include "engine/migrate/journal.h"
 
 namespace espy::migrate {
 namespace {
 
-// Room in each queue, in bytes: a few pictures for each core, as in ingest.
-constexpr std::size_t kJobBytes = 48 << 20;
-constexpr std::size_t kPictureBytes = 48 << 20;
 constexpr std::size_t kRowBytes = 16 << 20;
 constexpr std::size_t kTransactionRows = 512;
 constexpr std::size_t kReportedFailures = 1000;
-
-// The failure of a picture stands under its first path, or under its number.
-std::string JournalKey(const Record& record) {
-  return record.paths.empty() ? "item " + FormatItemId(record.id) : record.paths.front();
-}
-
-bool IsMember(const std::string& path) {
-  const std::string file = ingest::FileOf(path);
-  return !file.empty() && file != path;
-}
 
 }  // namespace
 
@@ -40,8 +24,6 @@ Fill::Fill(Library::Impl* library, storage::SpaceRow space, const encoders::Enco
       options_(options),
       caller_stop_(std::move(stop)),
       report_(report),
-      jobs_(kJobBytes),
-      pictures_(kPictureBytes),
       rows_(kRowBytes) {}
 
 Fill::~Fill() = default;
@@ -51,11 +33,14 @@ Status Fill::Run(const std::vector<Wanted>& wanted, std::uint64_t before,
   const int threads = options_.jobs > 0 ? options_.jobs : CoreCount();
   const std::uint64_t total = before + wanted.size();
   {
-    const std::stop_callback relay(caller_stop_, [this] { stop_.request_stop(); });
+    reader_ = std::make_unique<PictureReader>(library_->env, library_->store.get(),
+                                              encoder_->info().preprocess, options_.from_thumbnails,
+                                              threads, wanted);
+    const std::stop_callback relay(caller_stop_, [this] {
+      stop_.request_stop();
+      reader_->Stop();
+    });
     std::vector<std::jthread> running;
-    decoders_ = threads;
-    running.emplace_back([this, &wanted] { FindStage(wanted); });
-    for (int i = 0; i < threads; ++i) running.emplace_back([this] { DecodeStage(); });
     running.emplace_back([this] { EncodeStage(); });
     running.emplace_back([this] { CommitStage(); });
     std::unique_lock lock(mutex_);
@@ -78,127 +63,57 @@ void Fill::SetFatal(Status status) {
     if (fatal_.ok()) fatal_ = std::move(status);
   }
   stop_.request_stop();
-  jobs_.Close();
-  pictures_.Close();
+  reader_->Stop();
   rows_.Close();
 }
 
-bool Fill::OfferJob(Job job) {
-  const std::size_t weight = 256 + job.past.size() + (job.bytes ? job.bytes->size() : 0);
-  return jobs_.Push(std::move(job), weight) && !stop_.stop_requested();
-}
-
 void Fill::OfferRow(Row row) {
-  const std::size_t weight =
-      256 + row.tensor.values.size() * sizeof(float) + row.half.size() * sizeof(std::uint16_t);
-  auto& queue = row.tensor.values.empty() ? rows_ : pictures_;
-  queue.Push(std::move(row), weight);
+  const std::size_t weight = 256 + row.half.size() * sizeof(std::uint16_t);
+  rows_.Push(std::move(row), weight);
 }
 
-// Items in order of path. Members of one archive stand together, and it is read once for all.
-void Fill::FindStage(const std::vector<Wanted>& wanted) {
-  for (std::size_t begin = 0; begin < wanted.size() && !stop_.stop_requested();) {
-    std::size_t end = begin + 1;
-    if (options_.from_thumbnails || !IsMember(wanted[begin].path)) {
-      if (!OfferJob({wanted[begin].id, {}, {}})) break;
-      begin = end;
-      continue;
-    }
-    const std::string archive = ingest::FileOf(wanted[begin].path);
-    while (end < wanted.size() && ingest::FileOf(wanted[end].path) == archive) ++end;
-    FindInArchive(std::span(wanted).subspan(begin, end - begin));
-    begin = end;
-  }
-  jobs_.Close();
-}
-
-void Fill::FindInArchive(std::span<const Wanted> members) {
-  std::map<std::string_view, ItemId> left;
-  for (const Wanted& member : members) left.emplace(member.path, member.id);
-  const std::string archive = ingest::FileOf(members.front().path);
-  if (library_->env->Stat(archive).ok()) {
-    ingest::ReadArchive(archive, {}, stop_.get_token(), [&](ingest::Source source) {
-      const auto found = left.find(source.path);
-      if (found == left.end()) return true;
-      if (source.bytes) {
-        const ItemId id = found->second;
-        left.erase(found);
-        if (!OfferJob({id, std::move(source.bytes), source.path})) return false;
-      }
-      return !left.empty();
-    });
-  }
-  for (const auto& [path, id] : left) {
-    if (!OfferJob({id, {}, std::string(path)})) return;
-  }
-}
-
-std::optional<Fill::Row> Fill::Read(Job job) {
+Fill::Row Fill::RowOf(const PictureReader::Picture& picture) const {
   Row row;
-  row.id = job.id;
-  const auto record = library_->store->GetItem(job.id);
-  if (record.status().code() == StatusCode::kNotFound) {  // forgotten since the plan was made
-    row.settled = true;
-    return row;
-  }
-  if (!record.ok()) {
-    SetFatal(record.status());
-    return std::nullopt;
-  }
-  HeldOptions held;
-  held.from_thumbnails = options_.from_thumbnails;
-  held.bytes = std::move(job.bytes);
-  held.past = std::move(job.past);
-  auto picture = ReadHeldPicture(library_->env, library_->store.get(), *record,
-                                 encoder_->info().preprocess, held);
-  if (!picture.ok()) {
-    row.failure = picture.status();
-  } else {
-    row.by_thumbnail = picture->by_thumbnail;
-    row.settled = row.by_thumbnail && Noted(record->spaces_by_thumbnail, space_.number);
-    if (!row.settled) row.tensor = std::move(picture->tensor);
-  }
+  row.id = picture.id;
+  row.failure = picture.failure;
+  row.by_thumbnail = picture.held.by_thumbnail;
+  row.settled = picture.forgotten || (row.failure.ok() && row.by_thumbnail &&
+                                      Noted(picture.record.spaces_by_thumbnail, space_.number));
   return row;
-}
-
-void Fill::DecodeStage() {
-  while (auto job = jobs_.Pop()) {
-    if (stop_.stop_requested()) continue;
-    auto row = Read(std::move(*job));
-    if (!row) break;
-    OfferRow(std::move(*row));
-  }
-  if (--decoders_ == 0) pictures_.Close();
 }
 
 void Fill::EncodeStage() {
   const std::int64_t batch =
       options_.batch_size > 0 ? options_.batch_size : encoder_->preferred_batch();
   const auto dimension = static_cast<std::size_t>(encoder_->info().dimension);
-  std::vector<imaging::PictureView> pictures;
   std::vector<float> vectors;
-  while (auto first = pictures_.Pop()) {
+  while (auto next = reader_->Pop()) {
     std::vector<Row> rows;
-    rows.push_back(std::move(*first));
-    while (static_cast<std::int64_t>(rows.size()) < batch) {
-      auto next = pictures_.TryPop();
-      if (!next) break;
-      rows.push_back(std::move(*next));
+    std::vector<imaging::PictureTensor> tensors;
+    for (; next;
+         next = static_cast<std::int64_t>(rows.size()) < batch ? reader_->TryPop() : std::nullopt) {
+      Row row = RowOf(*next);
+      if (row.settled || !row.failure.ok()) {
+        OfferRow(std::move(row));
+        continue;
+      }
+      rows.push_back(std::move(row));
+      tensors.push_back(std::move(next->held.tensor));
     }
     if (stop_.stop_requested()) continue;
-    pictures.clear();
-    for (const Row& row : rows) pictures.push_back(row.tensor.view());
+    std::vector<imaging::PictureView> pictures;
+    for (const imaging::PictureTensor& tensor : tensors) pictures.push_back(tensor.view());
     vectors.resize(rows.size() * dimension);
     if (Status encoded = encoder_->EncodeImages(pictures, vectors.data()); !encoded.ok()) {
       SetFatal(std::move(encoded));
       break;
     }
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      rows[i].tensor = {};
       rows[i].half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
       OfferRow(std::move(rows[i]));
     }
   }
+  if (Status read = reader_->status(); !read.ok()) SetFatal(std::move(read));
   rows_.Close();
 }
 
@@ -267,22 +182,12 @@ Status Fill::CommitRow(Row row, Change* change) {
 }
 
 void Fill::Fail(const Record& record, const Status& why, Change* change) {
-  const std::string key = JournalKey(record);
-  const std::string reason =
-      why.message().starts_with(key) ? why.message().substr(key.size()) : ": " + why.message();
-  const Status status(why.code(), key + ": with model '" + space_.model + "'" + reason);
+  const Status told = Journal(library_->env, library_->store.get(), record,
+                              "with model '" + space_.model + "'", why, &change->transaction);
   ++report_->failed;
-  if (report_->failures.size() < kReportedFailures) report_->failures.push_back({key, status});
-  storage::FailureRow failure;
-  failure.code = status.code();
-  failure.message = status.message();
-  failure.when_unix = library_->env->NowUnixNs() / 1'000'000'000;
-  failure.size = record.file_bytes;
-  failure.attempts = 1;
-  if (const auto before = library_->store->GetFailure(key); before.ok()) {
-    failure.attempts = before->attempts + 1;
+  if (report_->failures.size() < kReportedFailures) {
+    report_->failures.push_back({JournalKey(record), told});
   }
-  change->transaction.PutFailure(key, failure);
   Record noted = record;
   if (Note(&noted.spaces_without, space_.number, true)) change->transaction.PutItem(noted);
 }

@@ -1,7 +1,6 @@
 // Vectors for a list of items, as threads and queues:
 //
-//   items -> read + decode, on several threads -> [pictures] -> encode in batches -> [rows] ->
-//   commit
+//   items -> picture_reader -> [pictures] -> encode in batches -> [rows] -> commit
 //
 // Each transaction is whole, so a run that is stopped or killed has lost only what was under way. A
 // picture that fails is a row: it is journalled, and its record notes the space that it lacks.
@@ -20,6 +19,7 @@
 
 #include "base/bounded_queue.h"
 #include "engine/library_impl.h"
+#include "engine/migrate/picture_reader.h"
 #include "engine/migrate/wanted.h"
 #include "espy/migrate.h"
 
@@ -40,30 +40,20 @@ class Fill {
   const std::set<ItemId>& settled() const { return settled_; }
 
  private:
-  struct Job {
-    ItemId id = kNoItem;
-    std::optional<std::string> bytes;  // read already, from an archive
-    std::string past;                  // a path that was tried in vain
-  };
   struct Row {
     ItemId id = kNoItem;
     Status failure;
     bool settled = false;  // nothing better than what is there
     bool by_thumbnail = false;
-    imaging::PictureTensor tensor;  // until it is encoded
     std::vector<std::uint16_t> half;
   };
 
-  void FindStage(const std::vector<Wanted>& wanted);
-  void FindInArchive(std::span<const Wanted> members);
-  void DecodeStage();
   void EncodeStage();
   void CommitStage();
-  std::optional<Row> Read(Job job);
+  Row RowOf(const PictureReader::Picture& picture) const;
   Status Commit(std::vector<Row> rows);
   Status CommitRow(Row row, Change* change);
   void Fail(const Record& record, const Status& why, Change* change);
-  bool OfferJob(Job job);
   void OfferRow(Row row);
   void SetFatal(Status status);
 
@@ -76,10 +66,8 @@ class Fill {
   MigrationReport* const report_;  // the commit stage's while threads run
   std::set<ItemId> settled_;       // likewise
 
-  BoundedQueue<Job> jobs_;
-  BoundedQueue<Row> pictures_;
+  std::unique_ptr<PictureReader> reader_;  // while it runs
   BoundedQueue<Row> rows_;
-  std::atomic<int> decoders_{0};
   std::atomic<std::uint64_t> done_{0};
 
   std::mutex mutex_;

@@ -135,6 +135,20 @@ void PutFields(std::string* out, const std::map<std::string, FieldValue>& fields
   *out += '}';
 }
 
+void PutGenerated(std::string* out, const GeneratedCaption& caption) {
+  if (!IsUtf8(caption.text)) return;
+  PutKey(out, "generated_caption");
+  *out += '{';
+  PutKey(out, "text");
+  PutQuoted(out, caption.text);
+  PutText(out, "model", caption.model);
+  PutText(out, "model_id", caption.model_id);
+  PutNumber(out, "confidence", caption.confidence);
+  PutNumber(out, "cosine", caption.cosine);
+  PutKey(out, "searched");
+  *out += caption.searched ? "true}" : "false}";
+}
+
 // --- reading
 
 // As Library::SetFields has them: docs/WHERE.md.
@@ -270,6 +284,34 @@ class Reader {
     return OnlyVector(key);
   }
 
+  Status Generated(std::string_view key, const JsonValue& value,
+                   std::optional<GeneratedCaption>* caption) const {
+    if (value.AsObject() == nullptr) return Bad(key, "is not an object");
+    GeneratedCaption& to = caption->emplace();
+    const auto text = [&](std::string_view name, std::string* into) {
+      const JsonValue* given = value.Find(name);
+      return given == nullptr || given->is_null() ? Status::Ok() : Text(name, *given, into, false);
+    };
+    ESPY_RETURN_IF_ERROR(text("text", &to.text));
+    ESPY_RETURN_IF_ERROR(text("model", &to.model));
+    ESPY_RETURN_IF_ERROR(text("model_id", &to.model_id));
+    for (const auto& [name, into] :
+         {std::pair("confidence", &to.confidence), std::pair("cosine", &to.cosine)}) {
+      const JsonValue* given = value.Find(name);
+      if (given == nullptr || given->is_null()) continue;
+      if (!given->is_number() || !(std::abs(given->AsNumber()) <= 1.001)) {
+        return Bad(name, "is not a number from -1 to 1");
+      }
+      *into = static_cast<float>(given->AsNumber());
+    }
+    if (const JsonValue* searched = value.Find("searched"); searched != nullptr) {
+      if (searched->AsBool() == nullptr) return Bad("searched", "is not true or false");
+      to.searched = *searched->AsBool();
+    }
+    if (to.text.empty()) return Bad(key, "has no text");
+    return Status::Ok();
+  }
+
   Status Fields(std::string_view key, const JsonValue& value,
                 std::map<std::string, FieldValue>* fields) const {
     constexpr std::size_t kMaxFields = 64, kMaxTextBytes = 4096;
@@ -341,6 +383,7 @@ class Reader {
     if (key == "tags_bytes") return Texts(key, value, &record.tags, true);
     if (key == "caption") return Text(key, value, &record.caption, false);
     if (key == "caption_bytes") return Text(key, value, &record.caption, true);
+    if (key == "generated_caption") return Generated(key, value, &record.generated_caption);
     if (key == "fields") return Fields(key, value, &record.fields);
     // What the library gives, and what follows from other keys.
     static constexpr std::string_view kDerived[] = {"id",     "seq",  "name",  "folder",
@@ -391,6 +434,7 @@ std::string RecordToLine(const Record& record, std::span<const std::uint16_t> ha
   }
   PutTexts(&out, "tags", record.tags);
   PutText(&out, "caption", record.caption);
+  if (record.generated_caption) PutGenerated(&out, *record.generated_caption);
   PutFields(&out, record.fields);
   if (!half.empty()) {
     PutKey(&out, "vector_f16");

@@ -41,7 +41,7 @@ using Texts = std::vector<std::string>;
 constexpr Field kFields[] = {
     {"added", FieldType::kTime, [](const Record& r) { return Number(r.added_unix); }},
     {"camera", FieldType::kText, nullptr, [](const Record& r) { return One(r.camera); }},
-    {"caption", FieldType::kText, nullptr, [](const Record& r) { return One(r.caption); }},
+    {"caption", FieldType::kText, nullptr, [](const Record& r) { return One(SearchedCaption(r)); }},
     {"content_hash", FieldType::kText, nullptr,
      [](const Record& r) { return One(FormatContentHash(r.content_hash)); }},
     {"day", FieldType::kNumber, [](const Record& r) { return Number(unsigned(DateOf(r).day())); }},

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "espy/backup.h"
+#include "espy/caption.h"
 #include "espy/export.h"
 #include "espy/ingest.h"
 #include "espy/migrate.h"
@@ -180,6 +181,15 @@ class ESPY_EXPORT Library {
                      const std::vector<std::string>& remove);
   // Gives items fields, or takes them away. A value that is not of the type that a name has in this
   // library is InvalidArgument, and nothing of its batch is changed; items are taken 256 at a time.
+  // A person's caption, at most 4 KiB without NUL bytes; "" takes it away. It outranks any model's,
+  // and no model's ever replaces it.
+  Result<Record> SetCaption(ItemId id, const std::string& text);
+  // Captions what has none of a person's or of this model's: about a picture's cost of the model an
+  // item, in transactions of a batch, so that a run that was stopped or killed goes on. Searches
+  // and changes may run meanwhile. InvalidArgument, NotFound or Unsupported say what is wrong with
+  // the model; a picture that fails is journalled, and does not end the run.
+  Result<CaptionReport> Caption(const CaptionOptions& options, const ProgressFn& progress = {},
+                                std::stop_token stop = {});
   Result<SetFieldsReport> SetFields(const SetFieldsOptions& options);
   Result<std::vector<TagCount>> Tags();  // most used first
   Result<std::vector<Failure>> Failures();

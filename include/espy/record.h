@@ -62,6 +62,21 @@ ESPY_EXPORT std::string_view UserFieldTypeName(UserFieldType type);  // "boolean
 // As a person writes it: true, 42, 0.5, 2020-05-17 (with T10:00:00 where it is not midnight), text.
 ESPY_EXPORT std::string FormatFieldValue(const FieldValue& value);
 
+// What a model says that a picture shows.
+struct GeneratedCaption {
+  std::string text;
+  std::string model;     // its name
+  std::string model_id;  // 32 hex digits: which weights, tokenizer and settings
+  // That the text fits the picture, 0 to 1: by the model's own image-text matching where it has
+  // that, else the geometric mean of its tokens' probabilities.
+  float confidence = 0;
+  // Of the text's vector and the picture's, in the library's space when the caption was made; 0
+  // where the text could not be embedded.
+  float cosine = 0;
+  bool searched = false;  // sure enough for what was asked: CaptionOptions::min_confidence
+  friend bool operator==(const GeneratedCaption&, const GeneratedCaption&) = default;
+};
+
 // One item. Paths are bytes as the operating system gives them (not necessarily UTF-8), absolute,
 // sorted.
 struct Record {
@@ -87,11 +102,16 @@ struct Record {
   // keeps, not of pixels_from; and in which a migration could make none.
   std::vector<std::uint32_t> spaces_by_thumbnail;
   std::vector<std::uint32_t> spaces_without;
-  std::vector<std::string> tags;             // a person's own words, sorted
-  std::string caption;                       // "" when there is none
+  std::vector<std::string> tags;  // a person's own words, sorted
+  std::string caption;            // a person's; "" when there is none
+  std::optional<GeneratedCaption> generated_caption;
   std::map<std::string, FieldValue> fields;  // a person's own, by name: Library::SetFields
   friend bool operator==(const Record&, const Record&) = default;
 };
+
+// What searches and filters take for the item's caption: a person's, else a model's that is sure
+// enough, else "".
+ESPY_EXPORT const std::string& SearchedCaption(const Record& record);
 
 }  // namespace espy
 

@@ -69,8 +69,10 @@ Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
                                  "; use one that does, as Salesforce/blip-image-captioning-base "
                                  "gives captions and blip-itm-base-coco match scores");
     }
-    // A question answering model's decoder reads its text encoder's rows, not a picture's.
-    if (text_tower == "text_decoder" && HasTower(*file, "text_encoder")) {
+    // A question answering model's decoder reads its text encoder's rows, not a picture's. A text
+    // encoder that matches is one beside the decoder, in a directory for both tasks.
+    if (text_tower == "text_decoder" && HasTower(*file, "text_encoder") &&
+        !HasTower(*file, "itm_head")) {
       return Status::Unsupported(file->path() + ": the model answers questions, and gives no " +
                                  use +
                                  "; use one that does, as Salesforce/blip-image-captioning-base");

@@ -112,8 +112,8 @@ Outcome Caption(Session* session, const CaptionFlags& flags) {
 void AddCaption(CLI::App* program, Session* session) {
   CLI::App* verb =
       AddVerb(program, session, "caption", "let a model say what pictures show", R"(Examples:
-  espy caption
-  espy caption --where 'year = 2024' --model ./blip-image-captioning-base
+  espy caption --model ./blip-image-captioning-base
+  espy caption --model ./blip-image-captioning-base --where 'year = 2024'
   espy caption ./dog.jpg "Rex at the lake"
   espy caption ./dog.jpg ""
 
@@ -127,7 +127,7 @@ and stand before its own; "" takes them away. A caption that the model is unsure
            "a picture of the library, by path or by id, and your own words for it");
   AddText(verb, "--where", "EXPR", &flags->options.where, "only items for which this holds");
   AddText(verb, "--model", "NAME|DIR", &flags->options.model,
-          "a BLIP model (espy-mini-caption, which comes with the program)");
+          "a BLIP model: its directory, or its name among the installed ones (espy-mini-caption)");
   AddText(verb, "--prompt", "TEXT", &flags->options.prompt, "words that captions begin with");
   AddSwitch(verb, "--force", &flags->options.force, "caption again what this model has captioned");
   AddSwitch(verb, "--from-thumbnails", &flags->options.from_thumbnails,

@@ -21,7 +21,11 @@ float MeanProbability(const captioning::Caption& caption, std::size_t start) {
 }  // namespace
 
 Result<std::string> ResolveCaptioner(const std::string& name) {
-  return encoders::ResolveModel(name.empty() ? kDefaultCaptioner : name);
+  const std::string wanted = name.empty() ? kDefaultCaptioner : name;
+  auto directory = encoders::ResolveModel(wanted);
+  if (directory.ok() || directory.status().code() != StatusCode::kNotFound) return directory;
+  return Status::NotFound(wanted + ": no model of that name or directory is here; give a BLIP " +
+                          "directory, such as one of Salesforce/blip-image-captioning-base");
 }
 
 Result<std::unique_ptr<CaptionModel>> CaptionModel::Load(const std::string& directory,

@@ -17,7 +17,7 @@
 
 namespace espy::caption {
 
-// Where the model named in CaptionOptions::model lies; "" is the bundled one.
+// Where the model named in CaptionOptions::model lies; "" is espy-mini-caption, where that is installed.
 Result<std::string> ResolveCaptioner(const std::string& name);
 
 class CaptionModel {

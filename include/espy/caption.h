@@ -11,7 +11,8 @@
 namespace espy {
 
 struct CaptionOptions {
-  // A BLIP directory or the name of a model (docs/MODELS.md); "": the bundled one.
+  // A BLIP directory or the name of a model (docs/MODELS.md); "": espy-mini-caption, where that is
+  // installed.
   std::string model;
   // Only items that pass (docs/WHERE.md); "": all.
   std::string where;

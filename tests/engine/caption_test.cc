@@ -172,7 +172,7 @@ TEST_F(CaptionTest, OnlyWhatPassesTheFilterIsCaptioned) {
   EXPECT_FALSE(library_->Caption(options).ok());
 }
 
-TEST_F(CaptionTest, APictureThatIsGoneIsCaptionedByItsThumbnailAndABadOneIsJournalled) {
+TEST_F(CaptionTest, APictureThatIsGoneIsCaptionedByItsThumbnail) {
   std::filesystem::remove(pictures() + "/" + Name(0));
   const CaptionReport report = Caption(Options());
   EXPECT_EQ(report.captioned, 11u);
@@ -181,6 +181,26 @@ TEST_F(CaptionTest, APictureThatIsGoneIsCaptionedByItsThumbnailAndABadOneIsJourn
   thumbnails.force = true;
   thumbnails.from_thumbnails = true;
   EXPECT_EQ(Caption(thumbnails).by_thumbnail, 11u);
+}
+
+TEST_F(CaptionTest, AnItemWithoutAnyPictureIsJournalledAndTheOthersAreCaptioned) {
+  const std::vector<float> vector(16, 0.25f);
+  ImportItem item;
+  item.record.paths = {"/nowhere/x.jpg"};
+  item.vector = vector;
+  ASSERT_TRUE(library_->Import({&item, 1}).ok());
+  const CaptionReport report = Caption(Options());
+  EXPECT_EQ(report.captioned, 11u);
+  EXPECT_EQ(report.failed, 1u);
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.failures[0].path, "/nowhere/x.jpg");
+  const auto failures = library_->Failures();
+  ASSERT_TRUE(failures.ok());
+  ASSERT_EQ(failures->size(), 1u);
+  EXPECT_NE(failures->front().message.find("/nowhere/x.jpg: no caption"), std::string::npos)
+      << failures->front().message;
+  EXPECT_EQ(Caption(Options()).failed, 1u);  // tried again
+  ExpectSound(library_.get());
 }
 
 TEST_F(CaptionTest, AStopKeepsWhatWasDoneAndTheNextRunGoesOn) {
@@ -238,7 +258,7 @@ TEST_F(CaptionTest, WrongModelsAndOptionsAreToldAndNothingChanges) {
   options.max_length = 4000;
   EXPECT_EQ(library_->Caption(options).status().code(), StatusCode::kInvalidArgument);
   options = Options();
-  options.prompt = std::string(4000, 'a') + " dog";
+  for (int i = 0; i < 60; ++i) options.prompt += "dog and cat ";
   EXPECT_FALSE(library_->Caption(options).ok());
   for (const Record& record : Records()) EXPECT_FALSE(record.generated_caption);
   library_.reset();

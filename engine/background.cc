@@ -33,6 +33,12 @@ void Library::Impl::StartBackground() {
         background_running_ = false;
         background_idle_.notify_all();
         quiet = WaitForWork(&lock, stop);
+        const Lull::Clock::time_point due = Lull::Clock::now();
+        const auto wanted = [this] { return background_waiters_ > 0; };
+        for (auto left = lull_.Left(due); left > left.zero() && !wanted(); left = lull_.Left(due)) {
+          if (stop.stop_requested()) return;
+          background_wake_.wait_for(lock, stop, left, wanted);
+        }
         if (stop.stop_requested()) return;
         background_requested_ = background_rest_ = false;
         background_running_ = true;
@@ -152,18 +158,27 @@ Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::s
     background_requested_ = background_rest_ = true;
     background_wake_.notify_all();
   }
+  std::unique_lock lock(background_mutex_);
+  ++background_waiters_;
+  background_wake_.notify_all();
+  const Status waited = WaitLocked(progress, stop, &lock);
+  --background_waiters_;
+  return waited;
+}
+
+Status Library::Impl::WaitLocked(const ProgressFn& progress, const std::stop_token& stop,
+                                 std::unique_lock<std::mutex>* lock) {
   const auto idle = [this] {
     return background_missing_ || (!background_requested_ && !background_running_);
   };
-  std::unique_lock lock(background_mutex_);
-  while (!background_idle_.wait_for(lock, stop, std::chrono::milliseconds(200), idle)) {
+  while (!background_idle_.wait_for(*lock, stop, std::chrono::milliseconds(200), idle)) {
     if (stop.stop_requested()) {
       return Status::Cancelled(path + ": stopped; the next opening goes on building the index");
     }
     if (!progress) continue;
-    lock.unlock();
+    lock->unlock();
     progress({"segments", 0, 0});
-    lock.lock();
+    lock->lock();
   }
   if (background_missing_) {
     return Status::ResourceExhausted(path +

@@ -15,6 +15,9 @@ class SnapshotRows final : public index::RowReader {
   Status Read(std::span<const std::uint64_t> ids, const RowFn& row) const override {
     return store_->GetVectors(space_, ids, row, snapshot_.get());
   }
+  Status ReadBetween(std::uint64_t first, std::uint64_t last, const IdRowFn& row) const override {
+    return store_->ScanVectorsBetween(space_, first, last, row, snapshot_.get());
+  }
   Status ReadList(std::uint64_t segment, std::uint32_t list,
                   const std::function<Status(std::string_view)>& chunk) const override {
     return store_->GetList(space_, segment, list, chunk, snapshot_.get());

@@ -22,6 +22,7 @@
 #include "base/env.h"
 #include "encoders/encoder.h"
 #include "engine/fields/table.h"
+#include "engine/lull.h"
 #include "engine/open_space.h"
 #include "engine/recall/monitor.h"
 #include "engine/stored_fields.h"
@@ -158,6 +159,8 @@ class Library::Impl {
   Status MaintainAll(bool quiet, const std::stop_token& stop);
   Status MaintainSpace(OpenSpace* space, const std::stop_token& stop);
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
+  Status WaitLocked(const ProgressFn& progress, const std::stop_token& stop,
+                    std::unique_lock<std::mutex>* lock);  // with background_mutex_
 
   // --- limits.cc
   Status OpenLimits();  // reads those that are kept, keeps those that are given
@@ -257,6 +260,8 @@ class Library::Impl {
   bool background_requested_ = false;  // guarded by background_mutex_
   bool background_rest_ = false;       // guarded by background_mutex_: as if the library rested
   bool background_running_ = false;    // guarded by background_mutex_
+  int background_waiters_ = 0;         // guarded by background_mutex_: for them it begins at once
+  Lull lull_;                          // of the writers: the builder begins in it
   bool background_missing_ = false;    // guarded by background_mutex_: it could not be started
   Status background_status_;           // guarded by background_mutex_: of the last run
   std::mutex pause_mutex_;             // held by a BackgroundPause; guards background_

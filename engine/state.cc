@@ -43,7 +43,7 @@ index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& spac
   const Result<index::IndexKind> kind = index::ParseIndexKind(options.index);
   if (kind.ok()) index_options.kind = *kind;
   if (hooks.seal_rows > 0) index_options.seal_rows = hooks.seal_rows;
-  if (hooks.hnsw_rows > 0) index_options.hnsw_rows = hooks.hnsw_rows;
+  if (hooks.index_rows > 0) index_options.index_rows = hooks.index_rows;
   return index_options;
 }
 
@@ -74,6 +74,9 @@ Status Library::Impl::OpenIndexLocked(OpenSpace* space) {
                               "; nothing is lost: run `espy rebuild` to make the index again");
   }
   ESPY_RETURN_IF_ERROR(ReplayLog(*space, index.get(), *snapshot, index->applied_seq()));
+  if (const Status read = index->ReadRows(); !read.ok()) {
+    return Status(read.code(), path + ": the index's vectors: " + read.message());
+  }
   space->index = std::move(index);
   RefreshStateLocked();
   if (space->index->NeedsMaintenance()) WakeBackground();  // a build left undone by an earlier run
@@ -208,6 +211,7 @@ void Library::Impl::ShowLocked(const Change& change, std::uint64_t seq,
       fields_.reset();
     }
   }
+  lull_.Changed();
   const bool touches_index =
       !change.vectors.empty() || !change.new_vectors.empty() || !change.forgotten.empty();
   bool needs_maintenance = fields_ && fields_->NeedsMerge();

@@ -15,7 +15,7 @@ namespace espy::testing {
 struct LibraryHooks {
   storage::testing::Hooks storage;
   std::int64_t seal_rows = 0;  // of index::IndexOptions; 0: as usual
-  std::int64_t hnsw_rows = 0;
+  std::int64_t index_rows = 0;
   std::uint64_t log_changes = 0;      // that the log keeps; 0: as usual
   std::uint64_t dead_bytes = 0;       // that are worth rewriting; 0: as usual
   std::uint64_t columns_changes = 0;  // after which columns are stored; 0: as usual

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/lull.h"
 #include "espy/library.h"
 #include "storage/store.h"
 #include "text/text_index.h"
@@ -28,6 +29,8 @@ text::Document DocumentOf(const Record& record);
 
 class TextFeed {
  public:
+  // Log entries or records in one transaction; a search waits for no more than one.
+  static constexpr std::size_t kBatchItems = 1000;
   using Newest = std::function<std::shared_ptr<const storage::Snapshot>()>;
 
   // For a reader this looks at what is there: call it before the store is opened.
@@ -39,7 +42,7 @@ class TextFeed {
   // on along the log.
   void LookAgain();
 
-  // A change was made: follow it in the background.
+  // A change was made: follow it in the background, once changes pause or two seconds later.
   void Wake();
   // Stops following. What little is missing is made good first, a lot is left to the next opening.
   void Stop();
@@ -95,6 +98,8 @@ class TextFeed {
   Status look_;                                  // guarded by mutex_: its outcome
   std::string copied_language_;                  // guarded by mutex_: of index_, for a reader
   bool truth_failed_ = false;                    // guarded by mutex_
+
+  Lull lull_;  // of the writers: following begins in it
 
   std::mutex wake_mutex_;
   std::condition_variable_any wake_;

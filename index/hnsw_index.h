@@ -26,6 +26,7 @@ class HnswIndex final : public RowIndex {
 
   IndexKind kind() const override { return IndexKind::kHnsw; }
   std::string Name() const override { return "HNSW"; }
+  bool ReadsDeadRows() const override { return true; }
   double ExpectedCost(std::int64_t effort, double share) const override;
   bool Search(const HalfRows& rows, const RowQuery& query,
               std::vector<FoundRow>* found) const override;

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "base/check.h"
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "index/dot.h"
@@ -120,6 +121,7 @@ Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) try {
   std::uint64_t seq = 0, applied = 0;
   {
     std::lock_guard lock(write_mutex_);
+    ESPY_CHECK(!rows_missing_, "an index's rows are read before they are written anew");
     seq = published_seq_;
     applied = applied_seq_;
     for (const SegmentPtr& segment : segments_) {
@@ -183,6 +185,9 @@ Status SegmentedIndex::Run(const Job& job, std::stop_token stop) {
   ESPY_ASSIGN_OR_RETURN(const SegmentPtr output, BuildOutput(job, seq, &origins, stop));
   if (output != nullptr) {
     output->number = next_segment_++;
+    const RowIndex* row_index = output->row_index();
+    output->rows_apart = !output->far() && store_->Rows() != nullptr &&
+                         (row_index == nullptr || !row_index->ReadsDeadRows());
     const Status written = WriteSegment(output.get(), store_, stop);
     if (!written.ok()) {
       DeleteStored({output->number});

@@ -30,7 +30,7 @@ std::optional<CodeKind> CodesOf(IndexKind kind) {
 Result<std::unique_ptr<RowIndex>> BuildRowIndex(const HalfRows& rows, const IndexOptions& options,
                                                 std::stop_token stop) {
   const bool flat = options.kind == IndexKind::kFlat ||
-                    (options.kind == IndexKind::kAuto && rows.n < options.hnsw_rows);
+                    (options.kind == IndexKind::kAuto && rows.n < options.index_rows);
   if (flat) return std::unique_ptr<RowIndex>();
   const int threads = options.threads > 0 ? options.threads : CoreCount();
   if (options.kind == IndexKind::kDisk) {

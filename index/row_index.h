@@ -87,6 +87,10 @@ class RowIndex {
   virtual IndexKind kind() const = 0;    // never kAuto, never kFlat
   virtual std::string Name() const = 0;  // for people: "HNSW"
 
+  // Whether searching reads rows that the filter keeps out, as a walk does that passes over the
+  // dead. Then the segment stores its rows: elsewhere, those of the dead are not to be had.
+  virtual bool ReadsDeadRows() const { return false; }
+
   // What a search will cost, about; unit: rows scored one behind the other.
   virtual double ExpectedCost(std::int64_t effort, double share) const = 0;
 

@@ -90,6 +90,7 @@ class Segment {
   std::uint32_t chunks = 0;        // in storage
   std::uint64_t stored_bytes = 0;  // in storage
   std::uint32_t crc = 0;           // of all its bytes in storage
+  bool rows_apart = false;         // in storage, its rows are not among its bytes
 
   // Growing: every change up to this number is in this segment or an older one; set when it is
   // frozen.

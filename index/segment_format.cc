@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint8_t kManifestVersion = 2;
 constexpr std::string_view kMagic = "ESPYSEG\n";
-constexpr std::uint32_t kSegmentVersion = 2;
+constexpr std::uint32_t kSegmentVersion = 3;
 constexpr std::uint64_t kMaxRows = std::numeric_limits<std::int32_t>::max();
 
 // What the header of version 1 says of its HNSW graph.
@@ -32,7 +32,7 @@ struct Header {
   std::uint32_t dimension;
   std::uint64_t rows;
   std::uint32_t kind;
-  std::uint32_t reserved;
+  std::uint32_t rows_apart;  // 0 or 1; before version 3: 0, and kDisk has its rows apart
   std::uint64_t index_bytes;
 };
 static_assert(sizeof(Header) == 40 && offsetof(Header, kind) == 24 && sizeof(Graph1) == 16);
@@ -233,11 +233,12 @@ Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop)
   header.dimension = static_cast<std::uint32_t>(segment->dimension());
   header.rows = static_cast<std::uint64_t>(segment->rows());
   header.kind = static_cast<std::uint32_t>(segment->kind());
+  header.rows_apart = segment->far() || segment->rows_apart ? 1 : 0;
   if (index != nullptr) header.index_bytes = index->EncodedBytes();
   ESPY_RETURN_IF_ERROR(writer.Write(&header, sizeof(header)));
   ESPY_RETURN_IF_ERROR(
       writer.Write(segment->sorted_ids().data(), segment->sorted_ids().size_bytes()));
-  for (std::int64_t row = 0; row < (segment->far() ? 0 : segment->rows()); ++row) {
+  for (std::int64_t row = 0; row < (header.rows_apart != 0 ? 0 : segment->rows()); ++row) {
     ESPY_RETURN_IF_ERROR(writer.Write(segment->Row(row), segment->dimension() * 2));
   }
   if (index != nullptr) {
@@ -255,7 +256,7 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
   if (std::memcmp(header.magic, kMagic.data(), kMagic.size()) != 0) {
     return Status::Corruption("it does not begin as a segment");
   }
-  if (header.version != kSegmentVersion && header.version != 1) {
+  if (header.version > kSegmentVersion || header.version == 0) {
     return Status::Unsupported("it has version " + std::to_string(header.version) +
                                ", and this program knows " + std::to_string(kSegmentVersion));
   }
@@ -265,15 +266,21 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
     std::memcpy(&graph1, reinterpret_cast<const char*>(&header) + offsetof(Header, kind),
                 sizeof(graph1));
     kind = graph1.m == 0 ? IndexKind::kFlat : IndexKind::kHnsw;
-  } else if (header.kind > 254 || header.reserved != 0) {
+  } else if (header.kind > 254 || header.rows_apart > (header.version == 2 ? 0 : 1)) {
+    return Status::Corruption("its header does not parse");
+  }
+  const bool far = kind == IndexKind::kDisk;
+  if (header.version < 3) {
+    header.rows_apart = far ? 1 : 0;
+  } else if (far && header.rows_apart == 0) {
     return Status::Corruption("its header does not parse");
   }
   if (header.dimension != dimension || header.rows != entry.rows || kind != entry.kind) {
     return Status::Corruption("its header differs from the manifest");
   }
   // rows is at most 2^31 and the dimension 2^16: no overflow.
-  const bool far = kind == IndexKind::kDisk;
-  const std::uint64_t row_bytes = 8 + (far ? 0 : std::uint64_t{2} * header.dimension);
+  const bool apart = header.rows_apart != 0;
+  const std::uint64_t row_bytes = 8 + (apart ? 0 : std::uint64_t{2} * header.dimension);
   const std::uint64_t flat_bytes = sizeof(header) + entry.rows * row_bytes;
   if (entry.bytes < flat_bytes || (kind == IndexKind::kFlat && entry.bytes != flat_bytes) ||
       (header.version != 1 && header.index_bytes != entry.bytes - flat_bytes) ||
@@ -288,7 +295,8 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
   if (std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) != ids.end()) {
     return Status::Corruption("its ids are not in order");
   }
-  if (far) {
+  segment->rows_apart = apart && !far;
+  if (apart) {
     // Its rows are read by their ids.
   } else if (segment->padded() == dimension) {
     ESPY_RETURN_IF_ERROR(reader.Read(segment->sealed_row(0), entry.rows * dimension * 2));

@@ -45,12 +45,13 @@ std::string EncodeManifest(const Manifest& manifest);
 Result<Manifest> ParseManifest(std::string_view bytes);
 
 // Writes all chunks of a sealed segment under segment->number and fills in its chunks, bytes and
-// crc.
+// crc. Its rows are among them unless segment->rows_apart says that the store has them.
 Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop);
 
 // Gives the bytes of chunk i of the segment.
 using ReadChunkFn = std::function<Result<std::string>(std::uint32_t)>;
-// Everything in the entry is compared with what is read. `entry.dead` is not applied.
+// Everything in the entry is compared with what is read. `entry.dead` is not applied. The rows of
+// one that has rows_apart are not filled: FillRows() of stored_rows.h does it.
 Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::int64_t dimension,
                                              const ReadChunkFn& read_chunk);
 

@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "base/thread_pool.h"
+#include "index/stored_rows.h"
 
 namespace espy::index {
 
@@ -89,6 +91,8 @@ Status SegmentedIndex::Load() {
   }
   {
     std::lock_guard lock(write_mutex_);
+    rows_missing_ = std::any_of(segments.begin(), segments.end(),
+                                [](const SegmentPtr& segment) { return segment->rows_apart; });
     segments_ = segments;
     live_ = published_live_ = live;
     applied_seq_ = published_seq_ = manifest.applied_seq;
@@ -99,6 +103,26 @@ Status SegmentedIndex::Load() {
   SetKind(manifest.kind);
   if (!read_only_) SweepOrphans(segments);
   return Status::Ok();
+}
+
+Status SegmentedIndex::ReadRows() try {
+  std::vector<SegmentPtr> segments;
+  {
+    std::lock_guard lock(write_mutex_);
+    if (!rows_missing_) return Status::Ok();
+    segments = segments_;
+  }
+  const std::shared_ptr<const RowReader> reader = store_->Rows();
+  if (reader == nullptr) {
+    return Status::Unsupported("the index keeps its rows in a store that has none");
+  }
+  const int threads = options_.threads > 0 ? options_.threads : CoreCount();
+  ESPY_RETURN_IF_ERROR(FillRows(segments, *reader, threads));
+  std::lock_guard lock(write_mutex_);
+  rows_missing_ = false;
+  return Status::Ok();
+} catch (const std::bad_alloc&) {
+  return Status::ResourceExhausted("opening the index: not enough memory for its rows");
 }
 
 void SegmentedIndex::SetKind(IndexKind kind) { build_options_.kind = kind_ = kind; }
@@ -193,6 +217,7 @@ void SegmentedIndex::RebuildView() {
 
 std::shared_ptr<const View> SegmentedIndex::TakeView() const {
   std::lock_guard lock(write_mutex_);
+  ESPY_CHECK(!rows_missing_, "an index's rows are read before it is searched");
   if (!far_) return view_;
   return std::make_shared<const SegmentView>(*view_, store_->Rows());
 }

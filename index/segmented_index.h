@@ -26,6 +26,7 @@ class SegmentedIndex final : public VectorIndex {
   Status Load();
 
   std::uint64_t applied_seq() const override;
+  Status ReadRows() override;
   void Add(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) override;
   void AddNew(std::uint64_t seq, std::uint64_t id, std::span<const std::uint16_t> half) override;
   void Remove(std::uint64_t seq, std::uint64_t id) override;
@@ -101,6 +102,7 @@ class SegmentedIndex final : public VectorIndex {
   bool dirty_ = false;  // guarded: changes since the last publication
   std::shared_ptr<const SegmentView> view_;  // guarded
   bool far_ = false;                         // guarded: a part of it has no rows in memory
+  bool rows_missing_ = false;                // guarded: until ReadRows
 
   friend class VectorIndex;
 };

@@ -50,15 +50,15 @@ struct IndexOptions {
   // kAuto: once the rows and what leads to them would take more bytes than this in memory, segments
   // are built as kDisk; 0: never.
   std::uint64_t memory_budget = 0;
-  std::int64_t seal_rows = 20'000;  // the growing segment is sealed at this many rows
-  std::int64_t hnsw_rows = 20'000;  // kAuto: a sealed segment of at least this many rows gets a
-                                    // graph, a smaller one is searched exactly
-  int hnsw_m = 32;                  // kHnsw
-  int hnsw_ef_construction = 200;   // kHnsw
-  int graph_ef_construction = 100;  // kGraph
-  double merge_dead_share = 0.2;    // a sealed segment with more dead rows than this is rewritten
-  int merge_fan_in = 8;             // this many segments of like size are merged to one
-  int threads = 0;                  // for building; 0: one for each core
+  std::int64_t seal_rows = 20'000;   // the growing segment is sealed at this many rows
+  std::int64_t index_rows = 20'000;  // kAuto: a sealed segment of at least this many rows gets an
+                                     // index, a smaller one is searched exactly
+  int hnsw_m = 32;                   // kHnsw
+  int hnsw_ef_construction = 200;    // kHnsw
+  int graph_ef_construction = 100;   // kGraph
+  double merge_dead_share = 0.2;     // a sealed segment with more dead rows than this is rewritten
+  int merge_fan_in = 8;              // this many segments of like size are merged to one
+  int threads = 0;                   // for building; 0: one for each core
   // Searches segments on a GPU, exactly, in place of their graphs; null: all on the CPU.
   std::shared_ptr<DeviceSearch> device;
 };
@@ -84,7 +84,7 @@ class SegmentStore {
     return Status::Unsupported("the store keeps no lists");
   }
   // Lists, and the rows that were added, as they are now, for as long as the reader lives; null:
-  // the store keeps none, and kind disk is none for it.
+  // the store keeps none. Then kind disk is none for it, and segments store their rows.
   virtual std::shared_ptr<const RowReader> Rows() { return nullptr; }
 };
 
@@ -132,7 +132,8 @@ class VectorIndex {
  public:
   // Loads the manifest and its segments, deletes orphans (chunks no manifest names; not when
   // read_only). A segment that cannot be read is an error naming it; the remedy is Rebuild (start
-  // from an empty manifest and add every vector).
+  // from an empty manifest and add every vector). What follows is the replay of the log, then
+  // ReadRows.
   static Result<std::unique_ptr<VectorIndex>> Open(const IndexOptions& options, SegmentStore* store,
                                                    bool read_only = false);
   // An empty index whose first manifest write replaces whatever is stored. Nothing stored is
@@ -145,6 +146,11 @@ class VectorIndex {
   // must be added. A number above the log's last means that the index is not this library's:
   // rebuild it.
   virtual std::uint64_t applied_seq() const = 0;
+
+  // Once that was done, and before a view is taken or anything built: reads the rows of segments
+  // that were stored without them, from where the store has them. The store's own error where it
+  // cannot read them; Corruption, naming ids, where it has none for a row that is alive.
+  virtual Status ReadRows() = 0;
 
   // Writer's side. `half` has the index's dimension. Several changes may share a number. An id
   // added again replaces its earlier row. Changes are seen by views taken after Publish(seq).

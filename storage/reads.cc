@@ -151,18 +151,25 @@ Status RocksStore::ScanPaths(std::string_view prefix,
 Status RocksStore::ScanVectors(
     SpaceNumber space, const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
     const Snapshot* snapshot) {
+  return ScanVectorsBetween(space, 0, UINT64_MAX, row, snapshot);
+}
+
+Status RocksStore::ScanVectorsBetween(
+    SpaceNumber space, ItemId first, ItemId last,
+    const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
+    const Snapshot* snapshot) {
   std::vector<std::uint16_t> half;
-  const std::string prefix = SpacePrefix(space);
   return Scan(
-      kVectors, prefix, prefix, snapshot,
+      kVectors, VectorKey(space, first), SpacePrefix(space), snapshot,
       [&](std::string_view key, std::string_view value) -> Result<bool> {
         SpaceNumber number = 0;
         ItemId id = kNoItem;
         if (!ParseVectorKey(key, &number, &id)) {
           return Status::Corruption(directory_ + ": a vector's key is damaged; run `espy verify`");
         }
-        ESPY_RETURN_IF_ERROR(
-            Named(directory_, "vector of " + ItemName(id), ParseVector(value, &half)));
+        if (id > last) return false;
+        const Status parsed = ParseVector(value, &half);
+        if (!parsed.ok()) return Named(directory_, "vector of " + ItemName(id), parsed);
         return row(id, half);
       });
 }

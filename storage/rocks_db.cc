@@ -1,6 +1,7 @@
 #include "storage/rocks_db.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/file_system.h>
@@ -81,6 +82,14 @@ rocksdb::DBOptions MakeDbOptions(const RocksDb::OpenOptions& options) {
   return db;
 }
 
+// LZ4 where RocksDB was built with it. A build without reads no library that was written with it,
+// and says so.
+rocksdb::CompressionType Packing() {
+  const std::vector<rocksdb::CompressionType> known = rocksdb::GetSupportedCompressions();
+  const bool has = std::find(known.begin(), known.end(), rocksdb::kLZ4Compression) != known.end();
+  return has ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+}
+
 rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
                                                const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -103,8 +112,10 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
     family.memtable_whole_key_filtering = true;
     family.memtable_prefix_bloom_size_ratio = 0.002;
   }
-  // Vectors, JPEGs and graphs do not compress; the rest is small.
-  family.compression = rocksdb::kNoCompression;
+  // Vectors, hashes, JPEGs and graphs do not compress. Records, paths and the log do: a block of
+  // them is unpacked in a few microseconds.
+  const bool repeats = name == "items" || name == "paths" || name == "log" || name == "journal";
+  family.compression = repeats ? Packing() : rocksdb::kNoCompression;
   if (name == "thumbnails" || name == "segments") {
     // Large values lie in blob files, so that compaction moves only their keys.
     family.enable_blob_files = true;

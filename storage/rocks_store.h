@@ -90,6 +90,9 @@ class RocksStore final : public Store {
   Status ScanVectors(SpaceNumber space,
                      const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
                      const Snapshot* snapshot) override;
+  Status ScanVectorsBetween(SpaceNumber space, ItemId first, ItemId last,
+                            const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
+                            const Snapshot* snapshot) override;
   Status ScanLog(std::uint64_t after_seq, const std::function<bool(const LogEntry&)>& row,
                  const Snapshot* snapshot) override;
   Status ScanFailures(const std::function<bool(std::string_view, const FailureRow&)>& row) override;

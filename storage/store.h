@@ -211,6 +211,11 @@ class Store {
   virtual Status ScanVectors(SpaceNumber space,
                              const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
                              const Snapshot* snapshot = nullptr) = 0;
+  // The same for items in [first, last].
+  virtual Status ScanVectorsBetween(
+      SpaceNumber space, ItemId first, ItemId last,
+      const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
+      const Snapshot* snapshot = nullptr) = 0;
   virtual Status ScanLog(std::uint64_t after_seq, const std::function<bool(const LogEntry&)>& row,
                          const Snapshot* snapshot = nullptr) = 0;
   virtual Status ScanFailures(

@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   IndexStore segments(&store, 1);
   index::IndexOptions options;
   options.dimension = kDimension;
-  options.hnsw_rows = 10;
+  options.index_rows = 10;
   options.hnsw_m = 4;
   options.threads = 1;
   const auto index = index::VectorIndex::Empty(options, &segments);

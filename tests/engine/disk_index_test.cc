@@ -131,7 +131,7 @@ TEST_F(DiskIndexTest, AnIndexThatIsFilledSealsAsItGoes) {
 
 TEST_F(DiskIndexTest, ACollectionPastItsMemoryGoesToDisk) {
   auto options = Options(index::IndexKind::kAuto);
-  options.hnsw_rows = kRows;
+  options.index_rows = kRows;
   options.memory_budget = kRows * kDimension * 2;  // no room for anything beside the rows
   auto index = std::move(*index::VectorIndex::Open(options, segments_.get()));
   Put(index.get(), 1, kRows);

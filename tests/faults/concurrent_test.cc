@@ -26,7 +26,7 @@ class ConcurrentTest : public LibraryTest {
     LibraryHooks hooks;
     hooks.storage.write_buffer_bytes = 256 << 10;
     hooks.seal_rows = 16;
-    hooks.hnsw_rows = 12;
+    hooks.index_rows = 12;
     OpenOptions options;
     options.create_if_missing = true;
     options.model = model();

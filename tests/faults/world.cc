@@ -218,7 +218,7 @@ LibraryHooks SmallHooks(std::shared_ptr<void> file_system) {
   hooks.storage.file_system = std::move(file_system);
   hooks.storage.write_buffer_bytes = 256 << 10;  // so that a few pictures already make files
   hooks.seal_rows = 48;
-  hooks.hnsw_rows = 32;
+  hooks.index_rows = 32;
   return hooks;
 }
 

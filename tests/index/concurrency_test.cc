@@ -20,7 +20,7 @@ TEST(IndexConcurrency, ViewsStayConsistentBesideAWriterAndMaintenance) {
   IndexOptions options;
   options.dimension = kDimension;
   options.seal_rows = 64;
-  options.hnsw_rows = 150;
+  options.index_rows = 150;
   options.hnsw_m = 8;
   options.hnsw_ef_construction = 40;
   options.merge_fan_in = 3;

@@ -42,7 +42,7 @@ class DeviceSearchTest : public ::testing::Test {
     device_ = *device;
     options_.dimension = kDimension;
     options_.seal_rows = 90;
-    options_.hnsw_rows = 150;  // merged segments have graphs, which the device does without
+    options_.index_rows = 150;  // merged segments have graphs, which the device does without
     options_.merge_fan_in = 3;
     options_.threads = 1;
     options_.device = device_;

@@ -24,7 +24,7 @@ IndexOptions Options() {
   IndexOptions options;
   options.dimension = kDimension;
   options.seal_rows = 50;
-  options.hnsw_rows = 120;
+  options.index_rows = 120;
   options.hnsw_m = 8;
   options.hnsw_ef_construction = 40;
   options.merge_fan_in = 3;

@@ -24,7 +24,7 @@ IndexOptions SmallOptions() {
   IndexOptions options;
   options.dimension = kDimension;
   options.seal_rows = 40;
-  options.hnsw_rows = 1'000'000;  // never: exact answers throughout
+  options.index_rows = 1'000'000;  // never: exact answers throughout
   options.merge_fan_in = 3;
   options.threads = 1;
   return options;

@@ -32,7 +32,7 @@ class RecallTest : public ::testing::Test {
     IndexOptions options;
     options.dimension = kDimension;
     options.seal_rows = kRows;
-    options.hnsw_rows = kRows;  // the index kind and its effort as shipped
+    options.index_rows = kRows;  // the index kind and its effort as shipped
     static MemoryStore store;
     index_ = VectorIndex::Empty(options, &store).release();
     ClusteredData data(21, kDimension, 200);

@@ -63,6 +63,13 @@ class StoreWithRows final : public index::SegmentStore {
       return Status::Ok();
     }
 
+    Status ReadBetween(std::uint64_t first, std::uint64_t last, const IdRowFn& row) const override {
+      for (auto at = rows_.lower_bound(first); at != rows_.end() && at->first <= last; ++at) {
+        if (!row(at->first, at->second)) break;
+      }
+      return Status::Ok();
+    }
+
     Status ReadList(std::uint64_t segment, std::uint32_t list,
                     const std::function<Status(std::string_view)>& chunk) const override {
       for (auto at = lists_.lower_bound({segment, list, 0}); at != lists_.end(); ++at) {

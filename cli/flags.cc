@@ -53,6 +53,10 @@ void AddIndexKind(CLI::App* app, std::string* target, const std::string& descrip
           {"auto", "flat", "hnsw", "hnsw-fp16", "ivf-flat", "ivf-pq", "ivf-rabitq", "disk"});
 }
 
+void AddVectorPrecision(CLI::App* app, std::string* target, const std::string& description) {
+  AddText(app, "--vectors", "PRECISION", target, description, {"fp16", "fp32"});
+}
+
 namespace {
 
 // One of `all` by the name that name_of gives it.

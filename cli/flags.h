@@ -76,6 +76,9 @@ struct WordFlags {
 };
 void AddWordFlags(CLI::App* app, WordFlags* target);
 
+// --vectors PRECISION: how a space that is made keeps them.
+void AddVectorPrecision(CLI::App* app, std::string* target, const std::string& description);
+
 // --index KIND.
 void AddIndexKind(CLI::App* app, std::string* target, const std::string& description);
 

@@ -21,13 +21,15 @@ Result<std::string> FindSessionLibrary(const Session& session) {
 
 Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
                                                     const ComputeFlags& compute,
-                                                    const std::string& index) {
+                                                    const std::string& index,
+                                                    const std::string& vectors) {
   Result<std::string> path = FindSessionLibrary(session);
   if (!path.ok()) return path.status();
   OpenOptions options;
   options.read_only = access == Access::kRead;
   compute.Apply(&options);
   options.index = index;
+  options.vectors = vectors;
   return Library::Open(*path, options);
 }
 

@@ -50,7 +50,8 @@ enum class Access { kRead, kWrite };
 Result<std::string> FindSessionLibrary(const Session& session);
 Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Access access,
                                                     const ComputeFlags& compute = {},
-                                                    const std::string& index = {});
+                                                    const std::string& index = {},
+                                                    const std::string& vectors = {});
 
 }  // namespace espy::cli
 

@@ -45,7 +45,8 @@ void AddExport(CLI::App* program, Session* session) {
   CLI::App* verb =
       AddVerb(program, session, "export", "write records and vectors for other programs", R"(
 The name says the form:
-  .jsonl  one JSON object a line, the vector as base64 of float16 ("vector_f16")
+  .jsonl  one JSON object a line, the vector as base64 of float16 ("vector_f16"), or of float32
+          ("vector_f32") where the library keeps those
   .npy    the vectors for numpy.load, and beside it a .jsonl with a record for each row
   .parquet  a row for each item: its keys as columns, user fields as "field.NAME", "vector" as float32; wants
           the program espy-parquet, which comes with espy, and Python's pyarrow (pip install pyarrow)

@@ -62,7 +62,8 @@ void ShowText(Session* session, const ImportReport& report, bool dry_run) {
   session->out.Line(text);
 }
 
-Outcome Import(Session* session, const ImportFilesOptions& options, const LimitFlags& limits) {
+Outcome Import(Session* session, const ImportFilesOptions& options, const std::string& vectors,
+               const LimitFlags& limits) {
   Result<std::string> path = FindSessionLibrary(*session);
   if (!path.ok()) {
     return Status::InvalidArgument("import: " + path.status().message());
@@ -70,6 +71,7 @@ Outcome Import(Session* session, const ImportFilesOptions& options, const LimitF
   OpenOptions open;
   open.create_if_missing = !options.import.space.empty() && !options.dry_run;
   open.read_only = options.dry_run;
+  open.vectors = vectors;
   if (!options.dry_run) limits.Apply(&open);
   Result<std::unique_ptr<Library>> library = Library::Open(*path, open);
   if (!library.ok()) {
@@ -108,6 +110,8 @@ program espy-parquet, which comes with espy and wants Python's pyarrow (pip inst
 No picture is read. What the library holds just so is left alone; tags and paths are added to those
 that an item has. --space names the model of a new library's vectors: one that is installed, and the
 library can be asked in words; or any other name, and it can be asked by example.
+--vectors fp32 keeps them in single precision, at twice the disk: scores then are theirs, bit for bit, and
+espy export gives them back as they came. The default is half precision.
   espy import photos.npy -L photos.espy --space clip-b32
   espy import more.jsonl -L photos.espy
   espy import table.parquet -L photos.espy
@@ -119,9 +123,13 @@ Exit code 1: some lines or rows could not be taken.
   AddInteger(verb, "--dimension", &options->import.dimension, 1, 65536, "values of a vector");
   AddText(verb, "--payload", "FILE", &options->payload, "the records of a .npy file's rows");
   AddSwitch(verb, "--dry-run", &options->dry_run, "read and check, change nothing");
+  auto vectors = std::make_shared<std::string>();
+  AddVectorPrecision(verb, vectors.get(), "how a new library keeps them (fp16)");
   auto limits = std::make_shared<LimitFlags>();
   AddLimits(verb, limits.get());
-  Runs(verb, session, [session, options, limits] { return Import(session, *options, *limits); });
+  Runs(verb, session, [session, options, vectors, limits] {
+    return Import(session, *options, *vectors, *limits);
+  });
 }
 
 }  // namespace espy::cli

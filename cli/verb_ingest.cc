@@ -27,6 +27,7 @@ struct IngestFlags {
   std::vector<std::string> exclude;
   std::string url_list;
   std::string index;
+  std::string vectors;
   std::string model;
   std::int64_t jobs = 0;
   std::int64_t batch = 0;
@@ -250,6 +251,7 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   open.create_if_missing = true;
   open.model = flags.model;
   open.index = flags.index;
+  open.vectors = flags.vectors;
   flags.compute.Apply(&open);
   if (!flags.dry_run) flags.limits.Apply(&open);
   open.read_only = flags.dry_run && place.exists;
@@ -312,6 +314,7 @@ done is kept, and the same command goes on from there.
   AddText(verb, "--model", "NAME", &flags->model,
           "the model of a new library: a name or a directory");
   AddIndexKind(verb, &flags->index, "the index of a new library (auto: by its size)");
+  AddVectorPrecision(verb, &flags->vectors, "how a new library keeps its vectors (fp16)");
   AddInteger(verb, "--jobs", &flags->jobs, 0, 1024, "decoding threads (0: one for each core)");
   AddInteger(verb, "--batch-size", &flags->batch, 0, 4096,
              "pictures encoded at once (0: the model's choice)");

@@ -19,6 +19,7 @@ struct UseFlags {
   std::int64_t jobs = 0;
   std::int64_t batch = 0;
   ComputeFlags compute;
+  std::string vectors;
 };
 
 Json ReportToJson(const MigrationReport& report) {
@@ -79,7 +80,8 @@ using Migrating =
 
 Outcome Migrate(Session* session, const UseFlags& flags, const Migrating& run) {
   Result<std::unique_ptr<Library>> library = OpenSessionLibrary(
-      *session, flags.options.dry_run ? Access::kRead : Access::kWrite, flags.compute);
+      *session, flags.options.dry_run ? Access::kRead : Access::kWrite, flags.compute,
+      /*index=*/{}, flags.vectors);
   if (!library.ok()) return library.status();
   GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
   ProgressMeter meter(session->shows_progress());
@@ -110,6 +112,8 @@ void AddMigrationFlags(CLI::App* verb, UseFlags* flags) {
   AddInteger(verb, "--jobs", &flags->jobs, 0, 1024, "decoding threads (0: one for each core)");
   AddInteger(verb, "--batch-size", &flags->batch, 0, 4096,
              "pictures encoded at once (0: the model's choice)");
+  AddVectorPrecision(verb, &flags->vectors,
+                     "how the new model's vectors are kept (as the old one's)");
   AddCompute(verb, &flags->compute);
 }
 

@@ -98,22 +98,27 @@ Result<ExportReport> Library::Export(const ExportOptions& options, const Progres
   const auto snapshot = impl_->RecordSnapshot();
   Status failed;
   std::vector<std::uint16_t> half;
+  std::vector<float> fp32;
   const auto take = [&](const Record& record) -> Status {
     half.clear();
+    fp32.clear();
     if (space.dimension != 0) {
-      Status read = impl_->store->GetVector(space.number, record.id, &half, snapshot.get());
+      Status read =
+          space.fp32 ? impl_->store->GetFp32Vector(space.number, record.id, &fp32, snapshot.get())
+                     : impl_->store->GetVector(space.number, record.id, &half, snapshot.get());
       if (!read.ok() && read.code() != StatusCode::kNotFound) return read;
     }
-    if (half.empty()) ++report.without_vector;
+    const bool none = half.empty() && fp32.empty();
+    if (none) ++report.without_vector;
     if (!target.vectors) {
       ++report.items;
-      return target.Append(transfer::RecordToLine(record, half) + '\n');
+      return target.Append(transfer::RecordToLine(record, half, fp32) + '\n');
     }
-    if (half.empty()) return Status::Ok();
+    if (none) return Status::Ok();
     ++report.items;
     ESPY_RETURN_IF_ERROR(target.lines->Append(transfer::RecordToLine(record, {}) + '\n'));
-    return target.vectors->Append(
-        {reinterpret_cast<const char*>(half.data()), half.size() * sizeof(half[0])});
+    const auto bytes = space.fp32 ? std::as_bytes(std::span(fp32)) : std::as_bytes(std::span(half));
+    return target.vectors->Append({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   };
   ESPY_RETURN_IF_ERROR(impl_->store->ScanItems(
       [&](const Record& record) {
@@ -137,8 +142,8 @@ Result<ExportReport> Library::Export(const ExportOptions& options, const Progres
   report.bytes = target.lines->bytes();
   if (target.vectors) {
     report.bytes += target.vectors->bytes();
-    ESPY_RETURN_IF_ERROR(target.vectors->Overwrite(
-        transfer::MakeNpyHeader(static_cast<std::int64_t>(report.items), space.dimension)));
+    ESPY_RETURN_IF_ERROR(target.vectors->Overwrite(transfer::MakeNpyHeader(
+        static_cast<std::int64_t>(report.items), space.dimension, space.fp32)));
     ESPY_RETURN_IF_ERROR(target.vectors->Finish());
   }
   ESPY_RETURN_IF_ERROR(target.lines->Finish());

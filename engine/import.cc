@@ -21,6 +21,8 @@ namespace {
 
 // A vector rounded to half precision is within 2^-11 of the length that it had.
 constexpr double kUnitSlack = 1.0 / 1024;
+// One divided by its length in FP32 is within a few 2^-24 of length 1.
+constexpr double kFp32UnitSlack = 1e-6;
 
 // A row's record, path, hash and log entries on disk, roughly.
 constexpr std::size_t kRowBytes = 400;
@@ -39,11 +41,13 @@ double LengthOf(std::span<const float> vector) {
   return std::sqrt(squares);
 }
 
-// As it is stored. False when it has no direction.
-bool ToStored(std::span<const float> vector, std::vector<std::uint16_t>* half) {
+// As it is stored, in either precision. False when it has no direction.
+bool ToStored(std::span<const float> vector, std::vector<std::uint16_t>* half,
+              std::vector<float>* fp32) {
   const double length = LengthOf(vector);
   if (!(length > 0) || !std::isfinite(length)) return false;
   half->resize(vector.size());
+  fp32->assign(vector.begin(), vector.end());
   if (std::abs(length - 1) <= kUnitSlack) {
     std::vector<float> back(vector.size());
     FloatToHalf(vector.data(), vector.size(), half->data());
@@ -53,6 +57,8 @@ bool ToStored(std::span<const float> vector, std::vector<std::uint16_t>* half) {
   std::vector<float> unit(vector.begin(), vector.end());
   for (float& x : unit) x = static_cast<float>(x / length);
   FloatToHalf(unit.data(), unit.size(), half->data());
+  // What was divided by its length in FP32 is kept as it came.
+  if (std::abs(length - 1) > kFp32UnitSlack) *fp32 = std::move(unit);
   return true;
 }
 
@@ -98,8 +104,8 @@ struct HashOfHash {
 // One transaction being gathered; the library's write_mutex is held throughout.
 class ImportBatch {
  public:
-  ImportBatch(Library::Impl* library, storage::SpaceNumber space, ImportReport* report)
-      : library_(library), space_(space), report_(report) {}
+  ImportBatch(Library::Impl* library, const storage::SpaceRow& space, ImportReport* report)
+      : library_(library), space_(space.number), fp32_(space.fp32), report_(report) {}
 
   Status Add(std::vector<ImportRow> rows) {
     ESPY_RETURN_IF_ERROR(LookUp(rows));
@@ -156,7 +162,11 @@ class ImportBatch {
     added_.emplace(record.content_hash, id);
     ESPY_RETURN_IF_ERROR(TakePaths(record, first_path));
     change_.transaction.PutItem(record);
-    change_.transaction.PutVector(space_, id, row.half);
+    if (fp32_) {
+      change_.transaction.PutFp32Vector(space_, id, row.fp32);
+    } else {
+      change_.transaction.PutVector(space_, id, row.half);
+    }
     change_.new_vectors.push_back({space_, id, std::move(row.half)});
     records_.emplace(id, std::move(record));
     ++report_->added;
@@ -174,29 +184,31 @@ class ImportBatch {
       *held = std::move(merged);
       change_.transaction.PutItem(*held);
     }
-    ESPY_ASSIGN_OR_RETURN(const bool same_vector, HasVector(id, row.half));
-    if (!same_vector) PutVector(id, std::move(row.half));
+    ESPY_ASSIGN_OR_RETURN(const bool same_vector, HasVector(id, row));
+    if (!same_vector) {
+      change_.PutVector(space_, id, std::move(row.half),
+                        fp32_ ? std::span<const float>(row.fp32) : std::span<const float>());
+    }
     changed = changed || !same_vector;
     ++(changed ? report_->updated : report_->unchanged);
     return Status::Ok();
   }
 
-  Result<bool> HasVector(ItemId id, const std::vector<std::uint16_t>& half) {
-    // The newest of this batch, if it has one.
+  Result<bool> HasVector(ItemId id, const ImportRow& row) {
+    // The newest of this batch, if it has one; in FP32, which it does not hold, it is written
+    // again.
     for (const auto* pending : {&change_.vectors, &change_.new_vectors}) {
       for (auto it = pending->rbegin(); it != pending->rend(); ++it) {
-        if (it->item == id) return it->half == half;
+        if (it->item == id) return !fp32_ && it->half == row.half;
       }
     }
-    std::vector<std::uint16_t> stored;
-    const Status read = library_->store->GetVector(space_, id, &stored);
+    std::vector<std::uint16_t> half;
+    std::vector<float> fp32;
+    const Status read = fp32_ ? library_->store->GetFp32Vector(space_, id, &fp32)
+                              : library_->store->GetVector(space_, id, &half);
     if (read.code() == StatusCode::kNotFound) return false;
     ESPY_RETURN_IF_ERROR(read);
-    return stored == half;
-  }
-
-  void PutVector(ItemId id, std::vector<std::uint16_t> half) {
-    change_.PutVector(space_, id, std::move(half));
+    return fp32_ ? fp32 == row.fp32 : half == row.half;
   }
 
   // The item's record as this batch leaves it. The pointer holds until the batch is done.
@@ -229,6 +241,7 @@ class ImportBatch {
 
   Library::Impl* const library_;
   const storage::SpaceNumber space_;
+  const bool fp32_;
   ImportReport* const report_;
   std::vector<ItemId> held_, candidates_;  // of each row: the item with its content; its own number
   std::vector<bool> taken_;                // whether another item has that number
@@ -297,7 +310,7 @@ Result<ImportRow> PrepareImport(std::span<const float> vector, std::span<const s
     HalfToFloat(half.data(), size, widened.data());
     vector = widened;
   }
-  if (!ToStored(vector, &row.half)) {
+  if (!ToStored(vector, &row.half, &row.fp32)) {
     return Status::InvalidArgument(
         name + ": its vector is zero, or not finite; it has no direction to compare");
   }
@@ -323,7 +336,8 @@ Result<storage::SpaceRow> SpaceForImport(Library::Impl* library, const ImportOpt
     if (made.status().code() != StatusCode::kNotFound) return made.status();
     ESPY_RETURN_IF_ERROR(library->RequireWritable());
     if (options.space.empty() && !library->options.model.empty()) return library->Space();
-    ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow row, NewSpace(library->path, options));
+    ESPY_ASSIGN_OR_RETURN(storage::SpaceRow row, NewSpace(library->path, options));
+    row.fp32 = library->options.vectors == kFp32Vectors;
     if (options.dimension != 0 && options.dimension != row.dimension) {
       return Status::InvalidArgument(
           "--space " + options.space + ": the model of that name that is installed has dimension " +
@@ -348,12 +362,16 @@ Result<storage::SpaceRow> SpaceForImport(Library::Impl* library, const ImportOpt
   return space;
 }
 
-Status ImportRows(Library::Impl* library, storage::SpaceNumber space, std::vector<ImportRow> rows,
-                  ImportReport* report) {
+Status ImportRows(Library::Impl* library, const storage::SpaceRow& space,
+                  std::vector<ImportRow> rows, ImportReport* report) {
   std::vector<Record> pathless;
   {
     std::size_t bytes = 0;
-    for (const ImportRow& row : rows) bytes += kRowBytes + 2 * row.half.size();
+    for (ImportRow& row : rows) {
+      bytes += kRowBytes + (space.fp32 ? 4 : 2) * row.half.size();
+      // The index has what readers of the store get when they ask for FP16.
+      if (space.fp32) FloatToHalf(row.fp32.data(), row.fp32.size(), row.half.data());
+    }
     std::lock_guard lock(library->write_mutex());
     ESPY_RETURN_IF_ERROR(library->RequireRoomLocked(bytes));
     // A migration looks, under the same lock, whether what was imported until then has its vectors
@@ -398,7 +416,7 @@ Result<ImportReport> Library::Import(std::span<const ImportItem> items,
     rows.push_back(std::move(row));
   }
   report.found = rows.size();
-  ESPY_RETURN_IF_ERROR(ImportRows(impl_.get(), space.number, std::move(rows), &report));
+  ESPY_RETURN_IF_ERROR(ImportRows(impl_.get(), space, std::move(rows), &report));
   report.seconds = static_cast<double>(impl_->env->MonotonicNs() - start) * 1e-9;
   return report;
 } catch (const std::bad_alloc&) {

@@ -15,6 +15,7 @@ namespace espy {
 struct ImportRow {
   Record record;  // its content hash is set
   std::vector<std::uint16_t> half;
+  std::vector<float> fp32;  // the same before it was rounded: for a space that keeps it
 };
 
 // `name` stands in messages: "item 7", "FILE:LINE".
@@ -25,8 +26,8 @@ Result<ImportRow> PrepareImport(std::span<const float> vector, std::span<const s
 Result<storage::SpaceRow> SpaceForImport(Library::Impl* library, const ImportOptions& options);
 
 // One transaction, durable and visible on return. Counts into `report`.
-Status ImportRows(Library::Impl* library, storage::SpaceNumber space, std::vector<ImportRow> rows,
-                  ImportReport* report);
+Status ImportRows(Library::Impl* library, const storage::SpaceRow& space,
+                  std::vector<ImportRow> rows, ImportReport* report);
 
 }  // namespace espy
 

@@ -221,7 +221,7 @@ class FileImport {
     }
     if (import.dimension == 0 && !library_->store->CurrentSpace().ok()) import.dimension = first;
     ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow space, SpaceForImport(library_, import));
-    space_ = space.number;
+    space_ = space;
     dimension_ = space.dimension;
     return Status::Ok();
   }
@@ -241,7 +241,7 @@ class FileImport {
   const ImportFilesOptions& options_;
   const ProgressFn& progress_;
   const std::stop_token stop_;
-  storage::SpaceNumber space_ = 0;
+  storage::SpaceRow space_;
   std::int64_t dimension_ = 0;  // 0 until the first vector
   std::vector<ImportRow> batch_;
   std::size_t batch_bytes_ = 0;

@@ -81,7 +81,7 @@ Result<LibraryInfo> Library::Info(bool measure_recall) try {
     space.model = row.model;
     space.id = row.space_id;
     space.dimension = row.dimension;
-    space.dtype = "f16";
+    space.dtype = row.fp32 ? "f32" : "f16";
     space.state = StateOf(row, current);
     if (row.number == current.number) {
       ESPY_ASSIGN_OR_RETURN(const auto state, impl_->SearchState());

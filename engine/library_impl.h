@@ -55,12 +55,20 @@ struct Change {
   std::vector<Vector> new_vectors;  // of items that had none before in their space
   std::vector<ItemId> forgotten;
 
-  // Into the transaction and for the index of its space.
-  void PutVector(storage::SpaceNumber space, ItemId item, std::vector<std::uint16_t> half) {
-    transaction.PutVector(space, item, half);
+  // Into the transaction and for the index of its space. `fp32` is the vector that `half` was
+  // rounded from where the space keeps it, and else empty.
+  void PutVector(storage::SpaceNumber space, ItemId item, std::vector<std::uint16_t> half,
+                 std::span<const float> fp32 = {}) {
+    if (fp32.empty()) {
+      transaction.PutVector(space, item, half);
+    } else {
+      transaction.PutFp32Vector(space, item, fp32);
+    }
     vectors.push_back({space, item, std::move(half)});
   }
 };
+
+inline constexpr char kFp32Vectors[] = "fp32";  // of OpenOptions::vectors
 
 class Feeds;  // feeds.h
 

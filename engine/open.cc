@@ -86,6 +86,9 @@ Result<std::unique_ptr<Library>> Library::Impl::Open(const std::string& path,
   if (!options.index.empty()) {
     ESPY_RETURN_IF_ERROR(index::ParseIndexKind(options.index).status());
   }
+  if (!options.vectors.empty() && options.vectors != "fp16" && options.vectors != kFp32Vectors) {
+    return Status::InvalidArgument("vectors: '" + options.vectors + "' is neither fp16 nor fp32");
+  }
   auto impl = std::make_unique<Impl>(AbsolutePath(path), options, Env::Default(), hooks);
   ESPY_RETURN_IF_ERROR(impl->OpenStore());
   ESPY_RETURN_IF_ERROR(impl->OpenLimits());

@@ -40,6 +40,7 @@ Result<std::shared_ptr<OpenSpace>> Library::Impl::Current() {
   row.space_id = info.space_id;
   row.directory = directory;
   row.dimension = info.dimension;
+  row.fp32 = options.vectors == kFp32Vectors;
   ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow added, store->AddSpace(row));
   current_ = added.number;
   return OpenLocked(added);

@@ -5,6 +5,7 @@
 #include "base/half.h"
 #include "base/logging.h"
 #include "base/status_macros.h"
+#include "engine/fp32_view.h"
 #include "engine/library_impl.h"
 #include "index/index_kind.h"
 
@@ -139,6 +140,10 @@ void Library::Impl::RefreshStateLocked() {
     auto state = std::make_shared<ReadState>(*records);
     state->space = space;
     state->view = space->index->TakeView();
+    if (space->row.fp32) {
+      state->view =
+          std::make_shared<const Fp32View>(state->view, space->row, store.get(), records->snapshot);
+    }
     states.emplace(space->row.number, std::move(state));
   }
   std::shared_ptr<const ReadState> state = std::move(records);

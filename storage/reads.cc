@@ -87,6 +87,15 @@ Status RocksStore::GetVector(SpaceNumber space, ItemId id, std::vector<std::uint
   return Named(directory_, "vector of " + ItemName(id), ParseVector(value.ToStringView(), half));
 }
 
+Status RocksStore::GetFp32Vector(SpaceNumber space, ItemId id, std::vector<float>* vector,
+                                 const Snapshot* snapshot) {
+  rocksdb::PinnableSlice value;
+  ESPY_RETURN_IF_ERROR(
+      db_->Get(kVectors, VectorKey(space, id), Of(snapshot), "vector of " + ItemName(id), &value));
+  return Named(directory_, "vector of " + ItemName(id),
+               ParseFp32Vector(value.ToStringView(), vector));
+}
+
 Result<std::string> RocksStore::GetThumbnail(ItemId id) {
   const std::shared_ptr<RocksDb> db = Db();
   rocksdb::PinnableSlice value;

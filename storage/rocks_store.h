@@ -90,6 +90,8 @@ class RocksStore final : public Store {
   Status ScanVectors(SpaceNumber space,
                      const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
                      const Snapshot* snapshot) override;
+  Status GetFp32Vector(SpaceNumber space, ItemId id, std::vector<float>* vector,
+                       const Snapshot* snapshot) override;
   Status ScanVectorsBetween(SpaceNumber space, ItemId first, ItemId last,
                             const std::function<bool(ItemId, std::span<const std::uint16_t>)>& row,
                             const Snapshot* snapshot) override;

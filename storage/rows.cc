@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/crc32c.h"
+#include "base/half.h"
 #include "base/status_macros.h"
 #include "storage/fields.h"
 #include "storage/generated_caption.h"
@@ -15,6 +16,9 @@ namespace espy::storage {
 namespace {
 
 constexpr char kRowVersion = 1;
+constexpr char kFp32Version = 2;  // of a vector
+
+bool IsFp32(std::string_view vector) { return !vector.empty() && vector.front() == kFp32Version; }
 
 // Takes the version byte; every row begins with one.
 Status TakeVersion(std::string_view* value) {
@@ -215,13 +219,45 @@ std::string EncodeVector(std::span<const std::uint16_t> half) {
   return out;
 }
 
+std::string EncodeFp32Vector(std::span<const float> vector) {
+  std::string out;
+  out.reserve(1 + vector.size_bytes());
+  out.push_back(kFp32Version);
+  out.append(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
+  return out;
+}
+
 Status ParseVector(std::string_view value, std::vector<std::uint16_t>* half) {
+  if (IsFp32(value)) {
+    std::vector<float> vector;
+    ESPY_RETURN_IF_ERROR(ParseFp32Vector(value, &vector));
+    half->resize(vector.size());
+    FloatToHalf(vector.data(), vector.size(), half->data());
+    return Status::Ok();
+  }
   ESPY_RETURN_IF_ERROR(TakeVersion(&value));
   if (value.empty() || value.size() % 2 != 0 || value.size() / 2 > kMaxDimension) {
     return Damaged("length is not that of a vector");
   }
   half->resize(value.size() / 2);
   std::memcpy(half->data(), value.data(), value.size());
+  return Status::Ok();
+}
+
+Status ParseFp32Vector(std::string_view value, std::vector<float>* vector) {
+  if (!IsFp32(value)) {
+    std::vector<std::uint16_t> half;
+    ESPY_RETURN_IF_ERROR(ParseVector(value, &half));
+    vector->resize(half.size());
+    HalfToFloat(half.data(), half.size(), vector->data());
+    return Status::Ok();
+  }
+  value.remove_prefix(1);
+  if (value.empty() || value.size() % 4 != 0 || value.size() / 4 > kMaxDimension) {
+    return Damaged("length is not that of a vector");
+  }
+  vector->resize(value.size() / 4);
+  std::memcpy(vector->data(), value.data(), value.size());
   return Status::Ok();
 }
 
@@ -298,6 +334,7 @@ std::string EncodeSpace(const SpaceRow& row) {
   PutBytesField(&out, 3, row.directory);
   PutNumberField(&out, 4, static_cast<std::uint64_t>(row.dimension));
   PutNumberField(&out, 5, static_cast<std::uint64_t>(row.role));
+  PutNumberField(&out, 6, row.fp32 ? 1 : 0);
   return out;
 }
 
@@ -318,6 +355,7 @@ Result<SpaceRow> ParseSpace(SpaceNumber number, std::string_view value) {
     if (field.IsNumber(5) && field.value <= static_cast<std::uint64_t>(SpaceRole::kFed)) {
       row.role = static_cast<SpaceRole>(field.value);
     }
+    if (field.IsNumber(6)) row.fp32 = field.value == 1;
   }
   if (row.dimension == 0) return Damaged("dimension is missing");
   return row;

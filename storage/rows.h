@@ -30,8 +30,11 @@ std::string EncodeItemRef(ItemId id);  // hashes
 Result<ItemId> ParseItemRef(std::string_view value);
 
 std::string EncodeVector(std::span<const std::uint16_t> half);
-// Fills `half`; any dimension from 1 to kMaxDimension.
+std::string EncodeFp32Vector(std::span<const float> vector);
+// Of either kind; one in FP32 is rounded, one in FP16 widened. Any dimension from 1 to
+// kMaxDimension.
 Status ParseVector(std::string_view value, std::vector<std::uint16_t>* half);
+Status ParseFp32Vector(std::string_view value, std::vector<float>* vector);
 inline constexpr std::size_t kMaxDimension = 65'536;
 
 std::string EncodeThumbnail(std::string_view jpeg);

@@ -49,6 +49,7 @@ struct SpaceRow {
   std::string directory;  // where the model was found last
   std::int64_t dimension = 0;
   SpaceRole role = SpaceRole::kKept;  // means nothing while it is current
+  bool fp32 = false;                  // its vectors are kept in FP32, not in FP16
   friend bool operator==(const SpaceRow&, const SpaceRow&) = default;
 };
 
@@ -120,6 +121,8 @@ class Transaction {
   void DeletePath(std::string_view path);
   // A unit vector of the space's dimension in FP16.
   void PutVector(SpaceNumber space, ItemId item, std::span<const std::uint16_t> half);
+  // The same in FP32, for a space that keeps them so. Readers of FP16 get it rounded to nearest.
+  void PutFp32Vector(SpaceNumber space, ItemId item, std::span<const float> vector);
   // For repair: a vector that cannot be right. Not in the log, so the index must be made again.
   void DropVector(SpaceNumber space, ItemId item);
   void PutThumbnail(ItemId item, std::string_view jpeg);
@@ -289,6 +292,9 @@ class Store {
   virtual Status GetList(SpaceNumber space, std::uint64_t segment, std::uint32_t list,
                          const std::function<Status(std::string_view)>& chunk,
                          const Snapshot* snapshot = nullptr) = 0;
+  // In FP32: as it is kept, or widened.
+  virtual Status GetFp32Vector(SpaceNumber space, ItemId id, std::vector<float>* vector,
+                               const Snapshot* snapshot = nullptr) = 0;
   // Vectors of `ids`, which ascend; those that are not there are passed over.
   virtual Status GetVectors(
       SpaceNumber space, std::span<const ItemId> ids,

@@ -50,6 +50,11 @@ void Transaction::PutVector(SpaceNumber space, ItemId item, std::span<const std:
   state_->Put(kVectors, VectorKey(space, item), EncodeVector(half));
 }
 
+void Transaction::PutFp32Vector(SpaceNumber space, ItemId item, std::span<const float> vector) {
+  state_->log.push_back({0, ChangeKind::kPutVector, item, space});
+  state_->Put(kVectors, VectorKey(space, item), EncodeFp32Vector(vector));
+}
+
 void Transaction::DropVector(SpaceNumber space, ItemId item) {
   state_->Remove(kVectors, VectorKey(space, item));
 }

@@ -126,7 +126,10 @@ void Committer::PutVectors(Batch* batch, Row* row, Record* record) {
     std::vector<std::uint16_t>& half = i == 0 ? row->half : row->others[i - 1];
     migrate::Note(&record->spaces_by_thumbnail, spaces_[i], false);
     migrate::Note(&record->spaces_without, spaces_[i], half.empty());
-    if (!half.empty()) batch->change.PutVector(spaces_[i], record->id, std::move(half));
+    if (half.empty()) continue;
+    const auto fp32 =
+        i < row->fp32.size() ? std::span<const float>(row->fp32[i]) : std::span<const float>();
+    batch->change.PutVector(spaces_[i], record->id, std::move(half), fp32);
   }
 }
 

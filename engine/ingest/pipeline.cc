@@ -356,29 +356,38 @@ Status Pipeline::Encode(std::vector<Row>* rows) {
   auto dimension = static_cast<std::size_t>(first.info().dimension);
   std::vector<float> vectors(rows->size() * dimension);
   ESPY_RETURN_IF_ERROR(EncodeRows(first, rows, vectors.data()));
+  // The i-th of them is a vector of the given one of the spaces that are fed.
+  const auto keep = [&](std::size_t i, std::size_t of, Row* row) {
+    const auto vector = std::span(vectors).subspan(i * dimension, dimension);
+    if (feeds_->all()[of].space->row.fp32) {
+      row->fp32.resize(feeds_->all().size());
+      row->fp32[of].assign(vector.begin(), vector.end());
+    }
+    return HalfFromUnit(vector);
+  };
   for (std::size_t i = 0; i < rows->size(); ++i) {
     Row& row = (*rows)[i];
     row.picture.tensor = {};
     row.picture.pixels = {};
-    row.half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
+    row.half = keep(i, 0, &row);
     row.others.resize(feeds_->all().size() - 1);
   }
   for (std::size_t other = 0; other + 1 < feeds_->all().size(); ++other) {
     const encoders::Encoder& encoder = *feeds_->all()[other + 1].encoder;
     dimension = static_cast<std::size_t>(encoder.info().dimension);
     std::vector<imaging::PictureView> pictures;
-    std::vector<std::vector<std::uint16_t>*> halves;
+    std::vector<Row*> taken;
     for (Row& row : *rows) {
       const imaging::PictureTensor& tensor = row.picture.others[other];
       if (tensor.values.empty()) continue;
       pictures.push_back(tensor.view());
-      halves.push_back(&row.others[other]);
+      taken.push_back(&row);
     }
     if (pictures.empty()) continue;
     vectors.resize(pictures.size() * dimension);
     ESPY_RETURN_IF_ERROR(encoder.EncodeImages(pictures, vectors.data()));
-    for (std::size_t i = 0; i < halves.size(); ++i) {
-      *halves[i] = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      taken[i]->others[other] = keep(i, other + 1, taken[i]);
     }
   }
   for (Row& row : *rows) row.picture.others.clear();

@@ -25,6 +25,8 @@ struct Row {
   std::vector<std::uint16_t> half;  // when new: the vector
   std::vector<std::vector<std::uint16_t>> others;  // when new: in the other spaces that are fed;
                                                    // empty where the model could not take it
+  // When new, by space: what was rounded, where one keeps it. Empty when none does.
+  std::vector<std::vector<float>> fp32;
 
   std::size_t weight() const {
     std::size_t bytes = 512 + path.size() + picture.tensor.values.size() * sizeof(float) +
@@ -32,6 +34,7 @@ struct Row {
                         half.size() * sizeof(std::uint16_t);
     for (const auto& tensor : picture.others) bytes += tensor.values.size() * sizeof(float);
     for (const auto& other : others) bytes += other.size() * sizeof(std::uint16_t);
+    for (const auto& vector : fp32) bytes += vector.size() * sizeof(float);
     return bytes;
   }
 };

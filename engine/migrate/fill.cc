@@ -109,7 +109,9 @@ void Fill::EncodeStage() {
       break;
     }
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      rows[i].half = HalfFromUnit(std::span(vectors).subspan(i * dimension, dimension));
+      const auto vector = std::span(vectors).subspan(i * dimension, dimension);
+      rows[i].half = HalfFromUnit(vector);
+      if (space_.fp32) rows[i].fp32.assign(vector.begin(), vector.end());
       OfferRow(std::move(rows[i]));
     }
   }
@@ -170,7 +172,7 @@ Status Fill::CommitRow(Row row, Change* change) {
   if (held.ok() && (row.by_thumbnail || !Noted(record.spaces_by_thumbnail, space_.number))) {
     return Status::Ok();  // an ingest was first, with pixels that are no worse
   }
-  change->PutVector(space_.number, row.id, std::move(row.half));
+  change->PutVector(space_.number, row.id, std::move(row.half), row.fp32);
   ++report_->embedded;
   report_->by_thumbnail += row.by_thumbnail ? 1 : 0;
   const bool had_failed = Note(&record.spaces_without, space_.number, false);

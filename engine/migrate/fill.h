@@ -46,6 +46,7 @@ class Fill {
     bool settled = false;  // nothing better than what is there
     bool by_thumbnail = false;
     std::vector<std::uint16_t> half;
+    std::vector<float> fp32;  // where the space keeps it
   };
 
   void EncodeStage();

@@ -45,6 +45,11 @@ Result<storage::SpaceRow> Library::Impl::SpaceForModel(const std::string& model)
   row.space_id = info.space_id;
   row.directory = *directory;
   row.dimension = info.dimension;
+  row.fp32 = options.vectors == kFp32Vectors;
+  if (options.vectors.empty() && !rows.empty()) {
+    ESPY_ASSIGN_OR_RETURN(const storage::SpaceRow current, Space());
+    row.fp32 = current.fp32;
+  }
   row.role = rows.empty() ? storage::SpaceRole::kKept : storage::SpaceRole::kFilling;
   return row;  // without a number: it is new
 }

@@ -68,8 +68,11 @@ Result<std::vector<float>> Library::Impl::TermVector(const QueryTerm& term, cons
 
 Result<std::vector<float>> Library::Impl::ItemVector(ItemId id, const ReadState& state) {
   std::vector<std::uint16_t> half;
+  std::vector<float> vector;
   const storage::SpaceRow& space = state.space->row;
-  const Status read = store->GetVector(space.number, id, &half, state.snapshot.get());
+  const Status read = space.fp32
+                          ? store->GetFp32Vector(space.number, id, &vector, state.snapshot.get())
+                          : store->GetVector(space.number, id, &half, state.snapshot.get());
   if (read.code() == StatusCode::kNotFound) {
     if (store->GetItem(id, state.snapshot.get()).ok()) {
       return Status::NotFound("item " + FormatItemId(id) + ": has no vector of " + NameOf(space) +
@@ -79,7 +82,7 @@ Result<std::vector<float>> Library::Impl::ItemVector(ItemId id, const ReadState&
                             "; `espy search --json` shows the ids there are");
   }
   ESPY_RETURN_IF_ERROR(read);
-  return UnitFromHalf(half);
+  return space.fp32 ? vector : UnitFromHalf(half);
 }
 
 namespace search {

@@ -166,12 +166,13 @@ Result<NpyHeader> ParseNpyHeader(std::string_view bytes, const std::string& name
   return header;
 }
 
-std::string MakeNpyHeader(std::int64_t rows, std::int64_t dimension) {
+std::string MakeNpyHeader(std::int64_t rows, std::int64_t dimension, bool fp32) {
   std::string header(kMagic);
   header += '\1';
   header += '\0';
   PutFixed(&header, static_cast<std::uint16_t>(kNpyHeaderBytes - header.size() - 2));
-  header += "{'descr': '<f2', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
+  header += std::string("{'descr': '") + (fp32 ? "<f4" : "<f2") +
+            "', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
             std::to_string(dimension) + "), }";
   header.resize(kNpyHeaderBytes - 1, ' ');
   return header + '\n';

@@ -24,9 +24,9 @@ struct NpyHeader {
 // of Python that makes one to take. `name` stands in messages.
 Result<NpyHeader> ParseNpyHeader(std::string_view bytes, const std::string& name);
 
-// The first 128 bytes of a file of float16 rows, whatever their number is.
+// The first 128 bytes of a file of float16 rows, or of float32 ones, whatever their number is.
 inline constexpr std::size_t kNpyHeaderBytes = 128;
-std::string MakeNpyHeader(std::int64_t rows, std::int64_t dimension);
+std::string MakeNpyHeader(std::int64_t rows, std::int64_t dimension, bool fp32 = false);
 
 }  // namespace espy::transfer
 

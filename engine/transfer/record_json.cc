@@ -404,7 +404,8 @@ class Reader {
 
 }  // namespace
 
-std::string RecordToLine(const Record& record, std::span<const std::uint16_t> half) {
+std::string RecordToLine(const Record& record, std::span<const std::uint16_t> half,
+                         std::span<const float> fp32) {
   std::string out = "{";
   PutKey(&out, "id");
   PutQuoted(&out, FormatItemId(record.id));
@@ -436,7 +437,10 @@ std::string RecordToLine(const Record& record, std::span<const std::uint16_t> ha
   PutText(&out, "caption", record.caption);
   if (record.generated_caption) PutGenerated(&out, *record.generated_caption);
   PutFields(&out, record.fields);
-  if (!half.empty()) {
+  if (!fp32.empty()) {
+    PutKey(&out, "vector_f32");
+    PutQuoted(&out, EncodeBase64({reinterpret_cast<const char*>(fp32.data()), fp32.size_bytes()}));
+  } else if (!half.empty()) {
     PutKey(&out, "vector_f16");
     PutQuoted(&out, EncodeBase64({reinterpret_cast<const char*>(half.data()), half.size_bytes()}));
   }

@@ -17,8 +17,9 @@ namespace espy::transfer {
 
 inline constexpr std::size_t kMaxLineBytes = 16u << 20;
 
-// Without its end. The vector, where there is one, is "vector_f16".
-std::string RecordToLine(const Record& record, std::span<const std::uint16_t> half);
+// Without its end. The vector, where there is one, is "vector_f16", or "vector_f32" of `fp32`.
+std::string RecordToLine(const Record& record, std::span<const std::uint16_t> half,
+                         std::span<const float> fp32 = {});
 
 struct Line {
   Record record;

@@ -29,6 +29,10 @@ struct OpenOptions {
   // What a new library's index is, and what Library::Rebuild makes of it: auto, flat, hnsw,
   // hnsw-fp16, ivf-flat, ivf-pq, ivf-rabitq or disk; "": the library's own, auto for a new one.
   std::string index;
+  // How vectors of a space that is made from here on are kept: fp16, or fp32 for twice the disk,
+  // whose searches score by the FP32 vectors. "": as the library's current space does, fp16 in a
+  // new one. A space that is there keeps what it has.
+  std::string vectors;
   int threads = 0;                         // of encoders and index; 0: one for each core
   Precision precision = Precision::kAuto;  // of encoders
   // Of encoders, and of exact search of the index's segments where it pays.

@@ -34,7 +34,7 @@ class RefreshTest : public ::testing::Test {
   std::unique_ptr<Library> Open(bool read_only) const {
     testing::LibraryHooks hooks;
     hooks.seal_rows = 100;  // many segments, sealed and merged while the test runs
-    hooks.hnsw_rows = 1'000'000;
+    hooks.index_rows = 1'000'000;
     OpenOptions options;
     options.read_only = read_only;
     options.create_if_missing = !read_only;

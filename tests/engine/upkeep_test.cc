@@ -21,7 +21,7 @@ class UpkeepTest : public ::testing::Test {
   std::unique_ptr<Library> Open(std::optional<bool> auto_compact = {}) const {
     testing::LibraryHooks hooks;
     hooks.seal_rows = 100;
-    hooks.hnsw_rows = 1'000'000;
+    hooks.index_rows = 1'000'000;
     hooks.log_changes = 800;
     hooks.dead_bytes = 1u << 20;
     OpenOptions options;

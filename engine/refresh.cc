@@ -37,6 +37,7 @@ Status Library::Impl::FollowIndexLocked(OpenSpace* space, const storage::Snapsho
   ESPY_RETURN_IF_ERROR(opened.status());
   std::shared_ptr<index::VectorIndex> index = std::move(*opened);
   ESPY_RETURN_IF_ERROR(ReplayLog(*space, index.get(), snapshot, index->applied_seq()));
+  ESPY_RETURN_IF_ERROR(index->ReadRows());
   space->index = std::move(index);
   return Status::Ok();
 }

@@ -377,7 +377,7 @@ Status ImportRows(Library::Impl* library, const storage::SpaceRow& space,
     // A migration looks, under the same lock, whether what was imported until then has its vectors
     // in the new space, and then switches: after that, vectors of the old one are not enough.
     ESPY_ASSIGN_OR_RETURN(const std::shared_ptr<OpenSpace> current, library->Current());
-    if (current->row.number != space) {
+    if (current->row.number != space.number) {
       return Status::Unavailable(
           library->path + ": has changed to " + NameOf(current->row) +
           " while vectors of another model were being imported; what was taken before that is "

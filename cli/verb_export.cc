@@ -56,7 +56,8 @@ a library made from them gives the same answers, bit for bit. Pictures and thumb
 Exit code 1: no item was there to export.
 )");
   auto options = std::make_shared<ExportOptions>();
-  AddText(verb, "--to", "FILE", &options->to, "where to: FILE.jsonl, FILE.npy or FILE.parquet")->required();
+  AddText(verb, "--to", "FILE", &options->to, "where to: FILE.jsonl, FILE.npy or FILE.parquet")
+      ->required();
   AddText(verb, "--where", "EXPR", &options->where, "only items that match: see espy help search");
   AddSwitch(verb, "--overwrite", &options->overwrite, "replace files that are there");
   Runs(verb, session, [session, options] { return Export(session, *options); });

@@ -265,7 +265,7 @@ TEST_F(MigrateTest, AnImportThatBeganBeforeTheSwitchIsStoppedByIt) {
     ImportReport report;
     std::vector<ImportRow> rows;
     rows.push_back(*std::move(row));
-    return ImportRows(&testing::ImplOf(*library), before->number, std::move(rows), &report);
+    return ImportRows(&testing::ImplOf(*library), *before, std::move(rows), &report);
   };
   MigrationOptions options;
   options.allow_missing = true;  // nobody can embed what was imported

@@ -192,6 +192,15 @@ void SetRecall(Json* out, const SpaceInfo& space) {
   (*out)["effort"] = space.effort;
 }
 
+Json AdapterToJson(const AdapterInfo& adapter) {
+  if (adapter.trained_unix == 0) return Json(nullptr);
+  return {{"trained", adapter.trained_unix},
+          {"pairs", adapter.pairs},
+          {"held_out", adapter.held_out},
+          {"before", adapter.before},
+          {"after", adapter.after}};
+}
+
 Json LibraryInfoToJson(const LibraryInfo& info) {
   Json out;
   SetPath(&out, "library", info.path);
@@ -223,6 +232,7 @@ Json LibraryInfoToJson(const LibraryInfo& info) {
     entry["growing"] = space.growing;
     entry["tombstones"] = space.tombstones;
     SetRecall(&entry, space);
+    entry["adapter"] = AdapterToJson(space.adapter);
     spaces.push_back(std::move(entry));
   }
   out["spaces"] = std::move(spaces);

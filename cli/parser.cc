@@ -73,6 +73,7 @@ std::unique_ptr<CLI::App> BuildParser(Session* session) {
   AddVerify(program.get(), session);
   AddRebuild(program.get(), session);
   AddCompact(program.get(), session);
+  AddTrain(program.get(), session);
   AddImport(program.get(), session);
   AddExport(program.get(), session);
   AddBackup(program.get(), session);

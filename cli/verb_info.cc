@@ -46,6 +46,12 @@ void PrintInfo(Session* session, const LibraryInfo& info) {
     if (space.by_thumbnail > 0) {
       add("", FormatCount(space.by_thumbnail) + " of them of thumbnails kept here");
     }
+    if (space.adapter.trained_unix != 0) {
+      add("adapter", "of phrases, from " + FormatCount(space.adapter.pairs) +
+                         " tags and captions; rank " + FormatFixed(space.adapter.before, 2) +
+                         " to " + FormatFixed(space.adapter.after, 2) + " on " +
+                         FormatCount(space.adapter.held_out) + " held out");
+    }
     if (space.state != "current" && space.sealed_segments + space.growing == 0) continue;
     add("index", (space.index.empty() || space.index == "auto" ? "" : space.index + ", ") +
                      Plural(space.sealed_segments, "sealed segment") + ", " +

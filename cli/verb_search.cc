@@ -20,6 +20,7 @@ struct SearchFlags {
   WordFlags text;
   HitFlags hits;
   bool watch = false;
+  bool no_adapter = false;
 };
 
 // Looks so often whether the library's writer has done anything.
@@ -59,6 +60,7 @@ Outcome Search(Session* session, const SearchFlags& flags) {
   for (const std::string& word : flags.words) title += (title.empty() ? "" : " ") + word;
   if (title.empty()) title = flags.like.empty() ? flags.text.text : "like " + flags.like.front();
   SearchOptions options = ToSearchOptions(flags.hits);
+  options.adapter = !flags.no_adapter;
   options.text = flags.text.text;
   options.hybrid = flags.text.hybrid;
   options.text_weight = static_cast<float>(flags.text.text_weight);
@@ -106,6 +108,8 @@ folder: text: for one field). Beside QUERY, both are fused. Exit code 1: no hit.
            "phrases and pictures, with + and - and weights between; may be left out beside --like "
            "or --text",
            Need::kOptional);
+  AddSwitch(verb, "--no-adapter", &flags->no_adapter,
+            "take phrases as the model means them, without what espy train adapter learnt");
   AddTexts(verb, "--like", "PATH|ID", &flags->like,
            "an example of what is wanted; may be given several times");
   AddTexts(verb, "--unlike", "PATH|ID", &flags->unlike,

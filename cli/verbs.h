@@ -28,6 +28,7 @@ void AddFailures(CLI::App* program, Session* session);
 void AddVerify(CLI::App* program, Session* session);
 void AddRebuild(CLI::App* program, Session* session);
 void AddCompact(CLI::App* program, Session* session);
+void AddTrain(CLI::App* program, Session* session);
 void AddImport(CLI::App* program, Session* session);
 void AddExport(CLI::App* program, Session* session);
 void AddBackup(CLI::App* program, Session* session);

@@ -103,6 +103,9 @@ Result<LibraryInfo> Library::Info(bool measure_recall) try {
     space.recall_low = window.Bounds(k95).low;
     space.recall_high = window.Bounds(k95).high;
     space.effort = open->recall->effort();
+    if (const auto adapter = impl_->store->GetAdapter(row.number); adapter.ok()) {
+      space.adapter = adapter->info;
+    }
     if (const std::optional<index::IndexStats> stats = impl_->Stats(*open)) {
       info.memory_bytes += stats->memory_bytes;
       space.index = index::IndexKindName(stats->kind);

@@ -78,6 +78,28 @@ Result<std::vector<float>> OpenSpace::EncodeText(const std::string& text) {
   return vector;
 }
 
+Result<std::shared_ptr<const training::TextAdapter>> OpenSpace::Adapter() {
+  std::lock_guard lock(adapter_mutex_);
+  if (adapter_read_) return adapter_;
+  const Result<storage::AdapterRow> stored = store_->GetAdapter(row.number);
+  if (stored.ok()) {
+    ESPY_ASSIGN_OR_RETURN(
+        adapter_, training::TextAdapter::Parse(stored->weights, row.dimension,
+                                               store_->directory() + ": the adapter (make it anew "
+                                                                     "with `espy train adapter`)"));
+  } else if (stored.status().code() != StatusCode::kNotFound) {
+    return stored.status();
+  }
+  adapter_read_ = true;
+  return adapter_;
+}
+
+void OpenSpace::ForgetAdapter() {
+  std::lock_guard lock(adapter_mutex_);
+  adapter_read_ = false;
+  adapter_ = nullptr;
+}
+
 // SigLIP's own reading of a cosine: sigmoid(scale * cosine + bias). A model trained with softmax
 // compares texts with each other and says nothing of one pair alone.
 float OpenSpace::Probability(float cosine) {

@@ -17,6 +17,7 @@
 #include "engine/recall/meter.h"
 #include "index/vector_index.h"
 #include "storage/store.h"
+#include "training/adapter.h"
 
 namespace espy {
 
@@ -30,6 +31,9 @@ class OpenSpace {
   Result<const encoders::Encoder*> EncoderFor(bool image, bool text);
   // A phrase's vector is remembered: people ask the same thing again with another filter.
   Result<std::vector<float>> EncodeText(const std::string& text);
+  // What its phrases go through; null when none was trained. Read at the first call.
+  Result<std::shared_ptr<const training::TextAdapter>> Adapter();
+  void ForgetAdapter();  // the next call reads it anew
   // Of a cosine between words and a picture; negative when the model has no calibration, or is not
   // loaded.
   float Probability(float cosine);
@@ -46,6 +50,10 @@ class OpenSpace {
 
   std::mutex encoder_mutex_;
   std::unique_ptr<encoders::Encoder> encoder_;  // guarded until set, then constant
+
+  std::mutex adapter_mutex_;
+  bool adapter_read_ = false;                             // guarded by adapter_mutex_
+  std::shared_ptr<const training::TextAdapter> adapter_;  // guarded by adapter_mutex_
 
   std::mutex text_mutex_;
   std::unordered_map<std::string, std::vector<float>> text_cache_;  // guarded by text_mutex_

@@ -102,6 +102,7 @@ inline std::string ListChunkKey(SpaceNumber space, std::uint64_t segment, std::u
 }
 
 // meta
+inline constexpr std::string_view kAdapterPrefix = "adapter/";
 inline constexpr std::string_view kLastSeqKey = "last_seq";
 inline constexpr std::string_view kLogBeginKey = "log_begin";
 inline constexpr std::string_view kCurrentSpaceKey = "current_space";
@@ -123,6 +124,12 @@ inline std::string UserFieldKey(UserFieldType type, std::string_view name) {
 
 inline std::string SpaceKey(SpaceNumber space) {
   std::string key(kSpacePrefix);
+  PutKey32(&key, space);
+  return key;
+}
+
+inline std::string AdapterKey(SpaceNumber space) {
+  std::string key(kAdapterPrefix);
   PutKey32(&key, space);
   return key;
 }

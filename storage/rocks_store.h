@@ -119,6 +119,10 @@ class RocksStore final : public Store {
   Result<double> GetRecallTarget() override;
   Status PutRecallTarget(double target) override;
 
+  Result<AdapterRow> GetAdapter(SpaceNumber space) override;
+  Status PutAdapter(SpaceNumber space, const AdapterRow& row) override;
+  Status DeleteAdapter(SpaceNumber space) override;
+
   Result<std::uint64_t> GetSetting(std::string_view name) override;
   Status PutSetting(std::string_view name, std::uint64_t value) override;
 

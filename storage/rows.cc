@@ -398,6 +398,35 @@ Result<RecallRow> ParseRecall(std::string_view value) {
   return row;
 }
 
+std::string EncodeAdapter(const AdapterRow& row) {
+  std::string out = Begin();
+  PutSignedField(&out, 1, row.info.trained_unix);
+  PutNumberField(&out, 2, row.info.pairs);
+  PutNumberField(&out, 3, row.info.held_out);
+  PutNumberField(&out, 4, static_cast<std::uint64_t>(row.info.before * 1e6 + 0.5));
+  PutNumberField(&out, 5, static_cast<std::uint64_t>(row.info.after * 1e6 + 0.5));
+  PutBytesField(&out, 6, row.weights);
+  return out;
+}
+
+Result<AdapterRow> ParseAdapter(std::string_view value) {
+  ESPY_RETURN_IF_ERROR(TakeVersion(&value));
+  AdapterRow row;
+  for (Field field; !value.empty();) {
+    if (!GetField(&value, &field)) return Damaged("fields are cut short");
+    if (field.IsNumber(1)) row.info.trained_unix = UnZigZag(field.value);
+    if (field.IsNumber(2)) row.info.pairs = field.value;
+    if (field.IsNumber(3)) row.info.held_out = field.value;
+    for (const auto& [number, rank] : {std::pair(4u, &row.info.before), {5u, &row.info.after}}) {
+      if (!field.IsNumber(number)) continue;
+      if (field.value > 1'000'000) return Damaged("a rank is out of range");
+      *rank = static_cast<double>(field.value) * 1e-6;
+    }
+    if (field.IsBytes(6)) row.weights = std::string(field.bytes);
+  }
+  return row;
+}
+
 std::string EncodeNumber(std::uint64_t value) {
   std::string out = Begin();
   PutFixed(&out, value);

@@ -49,6 +49,8 @@ Result<LogEntry> ParseLogEntry(std::uint64_t seq, std::string_view value);
 std::string EncodeSpace(const SpaceRow& row);  // without number, which is the key
 Result<SpaceRow> ParseSpace(SpaceNumber number, std::string_view value);
 
+std::string EncodeAdapter(const AdapterRow& row);
+Result<AdapterRow> ParseAdapter(std::string_view value);
 std::string EncodeRecall(const RecallRow& row);
 Result<RecallRow> ParseRecall(std::string_view value);
 

@@ -143,6 +143,7 @@ Status RocksStore::DropSpace(SpaceNumber space) {
   rocksdb::ColumnFamilyHandle* meta = db_->handle(kMeta);
   ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.Delete(meta, SpaceKey(space))));
   ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.Delete(meta, RecallKey(space))));
+  ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.Delete(meta, AdapterKey(space))));
   ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.Put(meta, kNextSpaceKey, EncodeNumber(next))));
   if (const auto previous = PreviousSpace(); previous.ok() && *previous == space) {
     ESPY_RETURN_IF_ERROR(db_->ToStatus(batch.Delete(meta, kPreviousSpaceKey)));

@@ -21,6 +21,7 @@
 #include "espy/ingest.h"
 #include "espy/record.h"
 #include "espy/status.h"
+#include "espy/train.h"
 
 namespace espy::storage {
 
@@ -100,6 +101,12 @@ struct RecallRow {
   std::uint64_t sampled = 0;  // searches measured in the space's life
   std::int64_t measured_unix = 0;
   friend bool operator==(const RecallRow&, const RecallRow&) = default;
+};
+
+// What the phrases asked of a space go through.
+struct AdapterRow {
+  AdapterInfo info;
+  std::string weights;  // not looked at here: training/adapter.h
 };
 
 class Snapshot;  // a point in the store's history; shared, released by the last holder
@@ -256,6 +263,12 @@ class Store {
   virtual Status PutRecall(SpaceNumber space, const RecallRow& row) = 0;
   virtual Result<double> GetRecallTarget() = 0;
   virtual Status PutRecallTarget(double target) = 0;
+
+  // NotFound: there is none (the space, when it was dropped). No change of what the library holds,
+  // and without a sequence number.
+  virtual Result<AdapterRow> GetAdapter(SpaceNumber space) = 0;
+  virtual Status PutAdapter(SpaceNumber space, const AdapterRow& row) = 0;
+  virtual Status DeleteAdapter(SpaceNumber space) = 0;
 
   // Numbers that are kept with the library under a name of one's own, such as limits; 0 when there
   // is none. They are no change of what it holds and have no sequence number.

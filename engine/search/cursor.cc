@@ -72,7 +72,7 @@ std::uint64_t Fingerprint(const Query& query, const SearchOptions& options) {
   PutString(&bytes, options.where);
   PutFixed(&bytes, options.has_min_score ? options.min_score : -2.0f);
   for (const bool option :
-       {options.auto_min_score, options.exclude_query_items, options.group_near}) {
+       {options.auto_min_score, options.exclude_query_items, options.group_near, options.adapter}) {
     bytes.push_back(option ? 1 : 0);
   }
   const ContentHash hash = Sha256(bytes);

@@ -99,7 +99,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   }
   search::Asked asked;
   if (in_vectors) {
-    ESPY_ASSIGN_OR_RETURN(asked, search::EncodeQuery(impl_.get(), query, *state));
+    ESPY_ASSIGN_OR_RETURN(asked, search::EncodeQuery(impl_.get(), query, options.adapter, *state));
   }
   result.timings.encode_ms = MillisecondsSince(start);
 

@@ -28,6 +28,7 @@ struct Asked {
   std::vector<ItemId> items;     // that the query's terms name
   std::vector<ItemId> examples;  // that its examples name: never hits
   // One phrase without arithmetic: what a model's calibrated probability speaks of.
+  // An adapter moves cosines: nothing is calibrated then.
   bool one_phrase = false;
 };
 
@@ -49,7 +50,9 @@ struct Candidates {
 
 // terms.cc
 Status CheckQuery(const Query& query);
-Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const ReadState& state);
+// `adapter`: phrases go through the space's adapter.
+Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, bool adapter,
+                          const ReadState& state);
 
 // filter.cc: `filter` may be null.
 Result<Allowed> AllowedItems(Library::Impl* library, const where::Filter* filter,

@@ -133,11 +133,17 @@ Status CheckQuery(const Query& query) {
   return Status::Ok();
 }
 
-Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const ReadState& state) {
+Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, bool adapter,
+                          const ReadState& state) {
   Asked asked;
+  std::shared_ptr<const training::TextAdapter> adapts;
+  if (adapter) {
+    ESPY_ASSIGN_OR_RETURN(adapts, state.space->Adapter());
+  }
   for (const QueryTerm& term : query.terms) {
-    ESPY_ASSIGN_OR_RETURN(const std::vector<float> vector,
+    ESPY_ASSIGN_OR_RETURN(std::vector<float> vector,
                           library->TermVector(term, state, &asked.items));
+    if (adapts && term.kind == QueryTerm::Kind::kText) adapts->Apply(vector);
     AddScaled(vector, term.weight, &asked.vector);
   }
   const bool examples = !query.like.empty() || !query.unlike.empty();
@@ -149,7 +155,7 @@ Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, const Read
     left = Normalize(asked.vector);
   }
   if (!left) return Status::InvalidArgument("query: its terms cancel out; change a weight");
-  asked.one_phrase = !examples && query.terms.size() == 1 &&
+  asked.one_phrase = !examples && !adapts && query.terms.size() == 1 &&
                      query.terms[0].kind == QueryTerm::Kind::kText && query.terms[0].weight > 0;
   return asked;
 }

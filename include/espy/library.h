@@ -32,6 +32,7 @@
 #include "espy/query.h"
 #include "espy/record.h"
 #include "espy/status.h"
+#include "espy/train.h"
 #include "espy/transfer.h"
 #include "espy/user_fields.h"
 
@@ -62,6 +63,7 @@ struct SpaceInfo {           // one model's vector space inside a library
   double recall_high = 1;
   std::int64_t effort = 0;  // how many of the best rows an index looks for to answer with ten (a
                             // graph's ef): moved so that recall holds the target
+  AdapterInfo adapter;      // of its phrases
 };
 
 struct TextInfo {        // the full-text index
@@ -242,6 +244,16 @@ class ESPY_EXPORT Library {
   // Frees the vectors and the index of a space (a model's name, a space's id or number) that is not
   // the current one: what a migration left half-done, or what one retired.
   Result<DropReport> DropSpace(const std::string& name);
+
+  // Trains an adapter for the current space on this library's tags and captions, and keeps it when
+  // it finds pictures that it never saw better than the library does without one: in
+  // AdapterReport::kept. InvalidArgument when there is too little to learn from and to judge by.
+  // Stopped, it leaves a checkpoint and returns Cancelled; the next call goes on, when tags and
+  // captions are still the same.
+  Result<AdapterReport> TrainAdapter(const AdapterOptions& options = {},
+                                     const ProgressFn& progress = {}, std::stop_token stop = {});
+  // Phrases of the current space mean again what its model says. NotFound when there is no adapter.
+  Status RemoveAdapter();
 
   class Impl;
 

@@ -74,9 +74,11 @@ struct SearchOptions {
   bool has_min_score = false;  // keep only hits whose score is at least min_score
   float min_score = 0;
   bool exclude_query_items = false;  // leave out the items that the query itself names (similar)
-  std::string space;   // which space is searched: a model's name, a space's id (its first digits
-                       // suffice) or number; "": the library's current one
-  bool exact = false;  // search every vector exactly, whatever index there is
+  std::string space;    // which space is searched: a model's name, a space's id (its first digits
+                        // suffice) or number; "": the library's current one
+  bool adapter = true;  // phrases go through the space's adapter, where one was trained; no hit has
+                        // a probability then
+  bool exact = false;   // search every vector exactly, whatever index there is
 
   // Leave out what is not related (not together with has_min_score). For one phrase and a model
   // with a calibrated probability: the hits end where their expected F1 is greatest. Else they end

@@ -102,6 +102,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (const auto row = storage::ParseRecall(bytes); row.ok()) {
         Require(*storage::ParseRecall(storage::EncodeRecall(*row)) == *row);
       }
+      if (const auto row = storage::ParseAdapter(bytes); row.ok()) {
+        const std::string again = storage::EncodeAdapter(*row);
+        Require(storage::EncodeAdapter(*storage::ParseAdapter(again)) == again);
+      }
       if (const auto entry = storage::ParseLogEntry(9, bytes); entry.ok()) {
         Require(storage::ParseLogEntry(9, storage::EncodeLogEntry(*entry))->item == entry->item);
       }

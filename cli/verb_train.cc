@@ -10,9 +10,16 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "espy/train.h"
+#include "espy/train_heads.h"
 
 namespace espy::cli {
 namespace {
+
+struct HeadFlags {
+  DraftHeadOptions options;
+  std::string kind = "both";
+  std::int64_t pictures = 500;
+};
 
 struct AdapterFlags {
   AdapterOptions options;
@@ -109,12 +116,21 @@ void Answer(Session* session, const DraftHeadReport& report) {
   session->out.Line("  " + EscapeForTerminal(report.file));
 }
 
-Outcome TrainHeadsVerb(Session* session, const DraftHeadOptions& options) {
+Outcome TrainHeadsVerb(Session* session, const HeadFlags& flags) {
+  const DraftHeadOptions& options = flags.options;
+  std::unique_ptr<Library> library;
+  if (options.data.empty()) {
+    Result<std::unique_ptr<Library>> opened = OpenSessionLibrary(*session, Access::kRead);
+    if (!opened.ok()) return opened.status();
+    library = *std::move(opened);
+  }
   GracefulStop graceful("espy: stopping; the same command goes on from here");
   Result<std::vector<DraftHeadReport>> reports = [&] {
     ProgressMeter meter(session->shows_progress());
-    return TrainDraftHeads(
-        options, [&meter](const Progress& p) { meter.Show(p); }, graceful.token());
+    const auto show = [&meter](const Progress& p) { meter.Show(p); };
+    return library
+               ? TrainDraftHeadsOn(library.get(), flags.pictures, options, show, graceful.token())
+               : TrainDraftHeads(options, show, graceful.token());
   }();
   if (!reports.ok()) return reports.status();
   for (const DraftHeadReport& report : *reports) Answer(session, report);
@@ -148,21 +164,23 @@ command goes on from it.
 void AddHeads(CLI::App* train, Session* session) {
   CLI::App* verb =
       AddVerb(train, session, "heads", "train draft heads on what a captioner said", R"(Examples:
-  espy train heads --model ./captioner --data said.safetensors
+  espy train heads --model ./captioner
   espy train heads --model ./captioner --data said.safetensors --precision bf16 --plot loss.svg
 
 The captioner itself is not changed: heads guess the tokens that it would say next, so that several are checked at once.
-FILE holds tokens, hidden states and pictures of its captions (docs/FORMATS.md). Medusa heads go to
-medusa_heads.safetensors and an MTP module to mtp.safetensors, each with how often its guesses were right on captions held
-out. Ctrl-C stops with a checkpoint, and the same command goes on from it.
+They learn from what it says of this library's pictures, or from FILE, which holds tokens, hidden states and pictures
+(docs/FORMATS.md). Medusa heads go to medusa_heads.safetensors and an MTP module to mtp.safetensors, each with how often
+its guesses were right on captions held out. Ctrl-C stops with a checkpoint, and the same command goes on from it.
 )");
-  auto options = std::make_shared<DraftHeadOptions>();
-  auto kind = std::make_shared<std::string>("both");
+  auto flags = std::make_shared<HeadFlags>();
+  DraftHeadOptions* options = &flags->options;
   AddText(verb, "--model", "DIR", &options->model, "the captioner's directory");
-  AddText(verb, "--data", "FILE", &options->data, "what it said");
+  AddText(verb, "--data", "FILE", &options->data,
+          "what it said, instead of captions of this library's pictures");
+  AddInteger(verb, "--pictures", &flags->pictures, 1, 1'000'000, "of the library, at most");
   AddText(verb, "--out", "DIR", &options->directory,
           "where the heads go; the model's without this");
-  AddText(verb, "--kind", "KIND", kind.get(), "what is trained", {"both", "medusa", "mtp"});
+  AddText(verb, "--kind", "KIND", &flags->kind, "what is trained", {"both", "medusa", "mtp"});
   AddInteger(verb, "--heads", &options->heads, 1, 16, "of Medusa");
   AddInteger(verb, "--depths", &options->depths, 1, 16, "tokens that the MTP module guesses");
   AddInteger(verb, "--epochs", &options->epochs, 1, 10'000, "times through the captions");
@@ -172,10 +190,10 @@ out. Ctrl-C stops with a checkpoint, and the same command goes on from it.
           "of products; weights and sums are fp32", {"fp32", "bf16", "fp16"});
   AddInteger(verb, "--threads", &options->threads, 0, 1024, "0: one for each core");
   AddText(verb, "--plot", "FILE", &options->plot, "draw the losses there, as SVG, a file a kind");
-  Runs(verb, session, [session, options, kind] {
-    options->medusa = *kind != "mtp";
-    options->mtp = *kind != "medusa";
-    return TrainHeadsVerb(session, *options);
+  Runs(verb, session, [session, flags] {
+    flags->options.medusa = flags->kind != "mtp";
+    flags->options.mtp = flags->kind != "medusa";
+    return TrainHeadsVerb(session, *flags);
   });
 }
 

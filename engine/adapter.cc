@@ -85,14 +85,12 @@ Result<Gathered> Gather(Library::Impl* library, const ReadState& state,
         return ids.size() < kMaxPictures;
       },
       state.snapshot.get()));
-  std::vector<std::uint16_t> half;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (stop.stop_requested()) return Status::Cancelled("train adapter: stopped before training");
-    const Status read =
-        library->store->GetVector(state.space->row.number, ids[i], &half, state.snapshot.get());
-    if (read.code() == StatusCode::kNotFound) continue;
-    ESPY_RETURN_IF_ERROR(read);
-    const std::vector<float> vector = UnitFromHalf(half);
+    const Result<std::vector<float>> found = library->ItemVector(ids[i], state);
+    if (found.status().code() == StatusCode::kNotFound) continue;
+    if (!found.ok()) return found.status();
+    const std::vector<float>& vector = *found;
     const auto picture = static_cast<std::int64_t>(data.pictures.size() / width);
     data.pictures.insert(data.pictures.end(), vector.begin(), vector.end());
     ++out.pictures;

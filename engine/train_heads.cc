@@ -6,8 +6,11 @@
 #include <memory>
 
 #include "base/status_macros.h"
+#include "captioning/captioner.h"
 #include "engine/out_of_memory.h"
+#include "engine/said.h"
 #include "espy/train.h"
+#include "espy/train_heads.h"
 #include "training/loss_plot.h"
 
 namespace espy {
@@ -22,9 +25,8 @@ Status CheckOptions(const DraftHeadOptions& options) {
   if (!options.medusa && !options.mtp) {
     return Status::InvalidArgument("train heads: neither Medusa heads nor MTP are asked for");
   }
-  if (options.model.empty() || options.data.empty()) {
-    return Status::InvalidArgument(
-        "train heads: wants the captioner's directory and a file of what it said");
+  if (options.model.empty()) {
+    return Status::InvalidArgument("train heads: wants the captioner's directory");
   }
   struct Bound {
     const char* flag;
@@ -111,13 +113,36 @@ Result<DraftHeadReport> TrainOne(const DraftHeadOptions& options,
   return report;
 }
 
+Result<std::vector<DraftHeadReport>> TrainAll(const DraftHeadOptions& options,
+                                              const training::FrozenDecoder& decoder,
+                                              const training::HeadData& data,
+                                              const ProgressFn& progress,
+                                              const std::stop_token& stop) {
+  ESPY_ASSIGN_OR_RETURN(const training::Compute compute, ComputeOf(options.precision));
+  ThreadPool pool(options.threads > 0
+                      ? static_cast<int>(std::min<std::int64_t>(options.threads, 1024))
+                      : CoreCount());
+  std::vector<DraftHeadReport> reports;
+  for (const bool mtp : {false, true}) {
+    if (!(mtp ? options.mtp : options.medusa)) continue;
+    ESPY_ASSIGN_OR_RETURN(DraftHeadReport report,
+                          TrainOne(options, decoder, data, mtp, &pool, compute, progress, stop));
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
 }  // namespace
 
 Result<std::vector<DraftHeadReport>> TrainDraftHeads(const DraftHeadOptions& options,
                                                      const ProgressFn& progress,
                                                      std::stop_token stop) try {
   ESPY_RETURN_IF_ERROR(CheckOptions(options));
-  ESPY_ASSIGN_OR_RETURN(const training::Compute compute, ComputeOf(options.precision));
+  if (options.data.empty()) {
+    return Status::InvalidArgument(
+        "train heads: wants a file of what the captioner said, or a library to caption");
+  }
+  ESPY_RETURN_IF_ERROR(ComputeOf(options.precision).status());
   ESPY_ASSIGN_OR_RETURN(const training::FrozenDecoder decoder,
                         training::ReadFrozenDecoder(options.model));
   ESPY_ASSIGN_OR_RETURN(const training::HeadData data,
@@ -130,19 +155,30 @@ Result<std::vector<DraftHeadReport>> TrainDraftHeads(const DraftHeadOptions& opt
   if (options.mtp && data.image_tokens == 0) {
     return Status::InvalidArgument(options.data +
                                    ": holds no pictures, which an MTP module looks at; train "
-                                   "--medusa alone, or make it anew with pictures");
+                                   "Medusa heads alone, or make it anew with pictures");
   }
-  ThreadPool pool(options.threads > 0
-                      ? static_cast<int>(std::min<std::int64_t>(options.threads, 1024))
-                      : CoreCount());
-  std::vector<DraftHeadReport> reports;
-  for (const bool mtp : {false, true}) {
-    if (!(mtp ? options.mtp : options.medusa)) continue;
-    ESPY_ASSIGN_OR_RETURN(DraftHeadReport report,
-                          TrainOne(options, decoder, data, mtp, &pool, compute, progress, stop));
-    reports.push_back(std::move(report));
-  }
-  return reports;
+  return TrainAll(options, decoder, data, progress, stop);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("train heads");
+}
+
+Result<std::vector<DraftHeadReport>> TrainDraftHeadsOn(Library* library, std::int64_t pictures,
+                                                       const DraftHeadOptions& options,
+                                                       const ProgressFn& progress,
+                                                       std::stop_token stop) try {
+  ESPY_RETURN_IF_ERROR(CheckOptions(options));
+  if (pictures < 1) return OutOfRange("--pictures", pictures, 1'000'000);
+  ESPY_RETURN_IF_ERROR(ComputeOf(options.precision).status());
+  ESPY_ASSIGN_OR_RETURN(const training::FrozenDecoder decoder,
+                        training::ReadFrozenDecoder(options.model));
+  // Said in FP32: a run that goes on must meet the same captions.
+  ESPY_ASSIGN_OR_RETURN(
+      const auto captioner,
+      captioning::Captioner::Load(options.model, {.precision = Precision::kFloat32,
+                                                  .threads = static_cast<int>(options.threads)}));
+  ESPY_ASSIGN_OR_RETURN(const training::HeadData data,
+                        CaptionForTraining(*captioner, library, pictures, progress, stop));
+  return TrainAll(options, decoder, data, progress, stop);
 } catch (const std::bad_alloc&) {
   return OutOfMemory("train heads");
 }

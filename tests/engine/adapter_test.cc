@@ -182,6 +182,7 @@ TEST(TrainDraftHeadsTest, WrongOptionsAndFilesAreNamed) {
   DraftHeadOptions options;
   EXPECT_NE(says(options).find("wants the captioner's directory"), std::string::npos);
   options.model = dir.path();
+  EXPECT_NE(says(options).find("wants a file"), std::string::npos);
   options.data = dir / "said.safetensors";
   options.heads = 17;
   EXPECT_NE(says(options).find("--heads 17"), std::string::npos);

@@ -323,8 +323,9 @@ class Store {
   // Free-standing maintenance.
   virtual Status Flush() = 0;
   virtual Status CompactAll() = 0;
-  // Deletes the log's changes before `begin`, but for the last of all, and remembers that it did. Nobody may need them: not
-  // an index whose applied number is below begin - 1. Going back is not possible, and no error.
+  // Deletes the log's changes before `begin`, but for the last of all, and remembers that it did.
+  // Nobody may need them: not an index whose applied number is below begin - 1. Going back is not
+  // possible, and no error.
   virtual Status TrimLog(std::uint64_t begin) = 0;
   // Values that no row refers to, in files with others that rows do refer to: only rewriting those
   // gives the place back.

@@ -17,7 +17,8 @@
 
 namespace espy::caption {
 
-// Where the model named in CaptionOptions::model lies; "" is espy-mini-caption, where that is installed.
+// Where the model named in CaptionOptions::model lies; "" is espy-mini-caption, where that is
+// installed.
 Result<std::string> ResolveCaptioner(const std::string& name);
 
 class CaptionModel {

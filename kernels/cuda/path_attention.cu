@@ -1,8 +1,7 @@
-#include "kernels/cuda/path_attention.cuh"
-
 #include <string>
 
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/path_attention.cuh"
 
 namespace espy::cuda {
 namespace {

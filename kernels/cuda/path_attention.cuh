@@ -1,7 +1,7 @@
 // Attention along paths: a warp for each row and head, in one pass over the keys that the row sees.
 //
-// Not by the tensor cores' tiles: a row of a draft's tree shares its keys with its ancestors alone, a
-// caption has tens of them, and a tile under an ancestor mask would read keys that most of its
+// Not by the tensor cores' tiles: a row of a draft's tree shares its keys with its ancestors alone,
+// a caption has tens of them, and a tile under an ancestor mask would read keys that most of its
 // queries must not see. The keys come out of the cache; what such a step waits for is its weights.
 #ifndef ESPY_KERNELS_CUDA_PATH_ATTENTION_CUH_
 #define ESPY_KERNELS_CUDA_PATH_ATTENTION_CUH_

@@ -189,7 +189,7 @@ TEST_F(RepairTest, RowsOfTheIndexWithoutAVector) {
     manifest->applied_seq = store->last_seq();
     ASSERT_TRUE(store->PutManifest(1, index::EncodeManifest(*manifest)).ok());
   });
-  ExpectMended("index rows without a vector");
+  ExpectMended("not among the stored ones");
 }
 
 TEST_F(RepairTest, AManifestThatNobodyCanRead) {

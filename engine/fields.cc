@@ -120,10 +120,12 @@ Status Library::Impl::StoreFields(const std::stop_token& stop) {
 }
 
 // Closing takes no longer than in proportion to what was done since opening.
-void Library::Impl::StoreFieldsAtClose() {
+void Library::Impl::StoreFieldsAtClose() try {
   if (!options.background_build || !FieldsAreDue(/*quiet=*/true)) return;
   if (!fields_ && (store->last_seq() - opened_seq_) * 2 < stored_fields->Behind()) return;
   [[maybe_unused]] const Status ignored = StoreFields({});  // it was logged
+} catch (const std::bad_alloc&) {
+  // The next opening reads the records instead. This runs in a destructor.
 }
 
 Status Library::Impl::ForgetFields() {

@@ -60,6 +60,21 @@ void Answer(Session* session, const CaptionReport& report) {
   if (report.cancelled) session->Say("espy: stopped; the same command goes on");
 }
 
+}  // namespace
+
+Outcome CaptionPictures(Session* session, Library* library, const CaptionOptions& options,
+                        std::stop_token stop) {
+  ProgressMeter meter(session->shows_progress());
+  const Result<CaptionReport> report = library->Caption(
+      options, [&meter](const Progress& p) { meter.Show(p); }, std::move(stop));
+  meter.Clear();
+  if (!report.ok()) return report.status();
+  Answer(session, *report);
+  return report->failed > 0 ? kNothing : kDone;
+}
+
+namespace {
+
 Outcome CaptionAll(Session* session, const CaptionFlags& flags) {
   CaptionOptions options = flags.options;
   options.batch_size = static_cast<int>(flags.batch);
@@ -67,13 +82,7 @@ Outcome CaptionAll(Session* session, const CaptionFlags& flags) {
       OpenSessionLibrary(*session, options.dry_run ? Access::kRead : Access::kWrite, flags.compute);
   if (!library.ok()) return library.status();
   GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
-  ProgressMeter meter(session->shows_progress());
-  const Result<CaptionReport> report = (*library)->Caption(
-      options, [&meter](const Progress& p) { meter.Show(p); }, graceful.token());
-  meter.Clear();
-  if (!report.ok()) return report.status();
-  Answer(session, *report);
-  return report->failed > 0 ? kNothing : kDone;
+  return CaptionPictures(session, library->get(), options, graceful.token());
 }
 
 Outcome SetOne(Session* session, const CaptionFlags& flags) {

@@ -39,6 +39,8 @@ struct IngestFlags {
   bool retry = false;
   bool keep_missing = false;
   bool embedded_thumbnails = false;
+  bool caption = false;
+  std::string captioner;
 };
 
 // Failures that the answer names one by one; espy failures has all of them.
@@ -241,6 +243,11 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
     return Status::InvalidArgument(
         "ingest: --watch and --dry-run exclude each other; give one of them");
   }
+  const bool caption = flags.caption || !flags.captioner.empty();
+  if (caption && (flags.watch || flags.dry_run)) {
+    return Status::InvalidArgument(
+        "ingest: --caption goes with neither --watch nor --dry-run; run espy caption by itself");
+  }
   if (Status status = GatherInput(flags, &options); !status.ok()) return status;
 
   GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
@@ -264,6 +271,15 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
                  FullPath(place.path));
   }
 
+  CaptionOptions captions;
+  captions.model = flags.captioner;
+  if (caption) {  // a model that is not there is told before pictures are read
+    captions.dry_run = true;
+    const Result<CaptionReport> wanted = (*library)->Caption(captions, {}, stop);
+    if (!wanted.ok()) return wanted.status();
+    captions.dry_run = false;
+  }
+
   std::unique_ptr<FolderWatch> watch;
   if (flags.watch) {  // before the first run, so that nothing falls between
     Result<std::unique_ptr<FolderWatch>> made = FolderWatch::Create(options.paths, place.path);
@@ -283,6 +299,10 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
     const Status built =
         (*library)->WaitForBackground([&meter](const Progress& p) { meter.Show(p); }, stop);
     if (!built.ok() && built.code() != StatusCode::kCancelled) return built;
+  }
+  if (caption && !report->cancelled) {
+    const Outcome captioned = CaptionPictures(session, library->get(), captions, stop);
+    if (!captioned.ok() || *captioned != kDone) return captioned;
   }
   return report->failed > 0 ? kNothing : kDone;
 }
@@ -322,6 +342,10 @@ done is kept, and the same command goes on from there.
   AddLimits(verb, &flags->limits);
   AddSwitch(verb, "--embedded-thumbnails", &flags->embedded_thumbnails,
             "take JPEGs by the thumbnails inside, where large enough: fast, less exact");
+  AddSwitch(verb, "--caption", &flags->caption,
+            "then let a model say what pictures show (espy caption)");
+  AddText(verb, "--captioner", "NAME|DIR", &flags->captioner,
+          "the model for that (espy-mini-caption); implies --caption");
   AddSwitch(verb, "-0,--null", &flags->nul, "paths on stdin end with NUL");
   AddSwitch(verb, "--dry-run", &flags->dry_run, "say what would be taken and change nothing");
   AddSwitch(verb, "--watch", &flags->watch, "stay, and take what is new or changed as it comes");

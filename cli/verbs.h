@@ -19,6 +19,9 @@ void AddForget(CLI::App* program, Session* session);
 void AddTag(CLI::App* program, Session* session);
 void AddSet(CLI::App* program, Session* session);
 void AddCaption(CLI::App* program, Session* session);
+// Captions and says what was done: `caption`, and `ingest --caption`.
+Outcome CaptionPictures(Session* session, Library* library, const CaptionOptions& options,
+                        std::stop_token stop);
 void AddTags(CLI::App* program, Session* session);
 void AddInfo(CLI::App* program, Session* session);
 void AddRecall(CLI::App* program, Session* session);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 
 #include "kernels/activation.h"
@@ -18,11 +19,14 @@ std::uint64_t Mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// Candidates by falling score, `top_k` of them and the last one's equals.
+// Candidates by falling score, `top_k` of them and the last one's equals. Scores that are no
+// numbers, of weights that are broken, are none of them; where all are, token 0 is.
 std::vector<Candidate> Ranked(std::span<const float> scores, std::int64_t top_k) {
   float least = kImpossible;
-  if (top_k > 0 && top_k < static_cast<std::int64_t>(scores.size())) {
-    std::vector<float> sorted(scores.begin(), scores.end());
+  std::vector<float> sorted;
+  std::copy_if(scores.begin(), scores.end(), std::back_inserter(sorted),
+               [](float score) { return score == score; });
+  if (top_k > 0 && top_k < static_cast<std::int64_t>(sorted.size())) {
     std::nth_element(sorted.begin(), sorted.begin() + (top_k - 1), sorted.end(),
                      std::greater<float>());
     least = sorted[static_cast<std::size_t>(top_k - 1)];
@@ -33,6 +37,7 @@ std::vector<Candidate> Ranked(std::span<const float> scores, std::int64_t top_k)
       ranked.push_back({static_cast<std::int32_t>(i), scores[i]});
     }
   }
+  if (ranked.empty()) ranked.push_back({0, 0.0f});
   std::stable_sort(ranked.begin(), ranked.end(), [](const Candidate& a, const Candidate& b) {
     return a.probability > b.probability;
   });

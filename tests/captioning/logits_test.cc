@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace espy::captioning {
@@ -71,6 +72,21 @@ TEST(Sampling, KeepsTheTopKAndTheirEqualsThenTheTopP) {
 
 // 20,000 draws of eight tokens: the chi-square of 7 degrees of freedom is above 29.9 once in 10,000
 // seeds, and this one is fixed.
+TEST(Sampling, ScoresThatAreNoNumbersAreNeverDrawn) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  GenerateOptions options;
+  options.sample = true;
+  options.top_k = 2;
+  options.top_p = 0.9f;
+  const std::vector<float> some = {kNan, 1, kNan, 3, 2, kNan};
+  const auto kept = SamplingDistribution(options, some);
+  ASSERT_FALSE(kept.empty());
+  EXPECT_EQ(kept[0].token, 3);
+  for (const Candidate& candidate : kept) EXPECT_GT(candidate.probability, 0);
+  const std::vector<float> none(6, kNan);
+  EXPECT_EQ(Draw(SamplingDistribution(options, none), 0.5), 0);
+}
+
 TEST(Sampling, DrawsWithTheDistributionsProbabilities) {
   const std::vector<float> scores{0.1f, 1.5f, -1, 0, 2, 0.5f, -0.3f, 1};
   const auto distribution = SamplingDistribution({}, scores);

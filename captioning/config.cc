@@ -7,6 +7,7 @@
 #include "encoders/config_limits.h"
 #include "encoders/json.h"
 #include "encoders/json_fields.h"
+#include "encoders/optional_file.h"
 #include "encoders/preprocessor_config.h"
 #include "encoders/tower_fields.h"
 
@@ -107,16 +108,6 @@ Result<BlipConfig> Parse(const Sources& sources) {
   return model;
 }
 
-// "" when the file is absent; one that is there but empty is broken, not absent.
-Result<std::string> ReadIfThere(const std::string& path) {
-  Result<std::string> text = Env::Default()->ReadFile(path, kMaxFileBytes);
-  if (!text.ok() && text.status().code() == StatusCode::kNotFound) return std::string();
-  if (text.ok() && text->empty()) {
-    return Status::Corruption(path + ": empty; download the file again");
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<BlipConfig> ParseBlipConfig(std::string_view config_json, std::string_view preprocessor_json,
@@ -130,10 +121,11 @@ Result<BlipConfig> ReadBlipConfig(const std::string& directory) {
                   .preprocessor_name = directory + "/preprocessor_config.json"};
   ESPY_ASSIGN_OR_RETURN(const std::string config,
                         Env::Default()->ReadFile(sources.config_name, kMaxFileBytes));
-  ESPY_ASSIGN_OR_RETURN(std::string preprocessor, ReadIfThere(sources.preprocessor_name));
+  ESPY_ASSIGN_OR_RETURN(std::string preprocessor,
+                        encoders::ReadIfThere(sources.preprocessor_name, kMaxFileBytes));
   if (preprocessor.empty()) {
     const std::string other = directory + "/processor_config.json";
-    ESPY_ASSIGN_OR_RETURN(preprocessor, ReadIfThere(other));
+    ESPY_ASSIGN_OR_RETURN(preprocessor, encoders::ReadIfThere(other, kMaxFileBytes));
     if (!preprocessor.empty()) sources.preprocessor_name = other;
   }
   sources.config = config;

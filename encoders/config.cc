@@ -10,6 +10,7 @@
 #include "encoders/json_fields.h"
 #include "encoders/model_files.h"
 #include "encoders/openclip/openclip_config.h"
+#include "encoders/optional_file.h"
 #include "encoders/preprocessor_config.h"
 #include "encoders/tower_fields.h"
 
@@ -165,16 +166,6 @@ Result<ModelConfig> Parse(const Sources& sources) {
   return model;
 }
 
-// A file that may be absent: "" then. One that is there but empty is broken, not absent.
-Result<std::string> ReadIfThere(const std::string& path) {
-  Result<std::string> text = Env::Default()->ReadFile(path, kMaxFileBytes);
-  if (!text.ok() && text.status().code() == StatusCode::kNotFound) return std::string();
-  if (text.ok() && text->empty()) {
-    return Status::Corruption(path + ": empty; download the file again");
-  }
-  return text;
-}
-
 }  // namespace
 
 std::int64_t ReadSquareSide(JsonFields* fields, std::string_view key, std::int64_t otherwise) {
@@ -217,16 +208,17 @@ Result<ModelConfig> ReadModelConfig(const std::string& directory) {
   sources.espy_name = directory + "/espy.json";
   ESPY_ASSIGN_OR_RETURN(const std::string config,
                         Env::Default()->ReadFile(sources.config_name, kMaxFileBytes));
-  ESPY_ASSIGN_OR_RETURN(const std::string espy, ReadIfThere(sources.espy_name));
+  ESPY_ASSIGN_OR_RETURN(const std::string espy, ReadIfThere(sources.espy_name, kMaxFileBytes));
   if (LayoutOf(directory) == Layout::kOpenClip) {
     ESPY_ASSIGN_OR_RETURN(ModelConfig model, ParseOpenClipConfig(config, sources.config_name));
     ESPY_RETURN_IF_ERROR(ReadEspy(espy, sources.espy_name, &model));
     return model;
   }
-  ESPY_ASSIGN_OR_RETURN(std::string preprocessor, ReadIfThere(sources.preprocessor_name));
+  ESPY_ASSIGN_OR_RETURN(std::string preprocessor,
+                        ReadIfThere(sources.preprocessor_name, kMaxFileBytes));
   if (preprocessor.empty()) {
     const std::string other = directory + "/processor_config.json";
-    ESPY_ASSIGN_OR_RETURN(preprocessor, ReadIfThere(other));
+    ESPY_ASSIGN_OR_RETURN(preprocessor, ReadIfThere(other, kMaxFileBytes));
     if (!preprocessor.empty()) sources.preprocessor_name = other;
   }
   sources.config = config;

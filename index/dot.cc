@@ -11,7 +11,6 @@
 
 namespace espy::index {
 namespace internal {
-namespace {
 
 float Fold(float* lanes) {
   for (int half = kDotLanes / 2; half > 0; half /= 2) {
@@ -19,8 +18,6 @@ float Fold(float* lanes) {
   }
   return lanes[0];
 }
-
-}  // namespace
 
 float DotPlain(const float* query, const std::uint16_t* row, std::int64_t padded) {
   float lanes[kDotLanes] = {};

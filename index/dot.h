@@ -32,6 +32,8 @@ void DotTile(const float* queries, std::int64_t count, const std::uint16_t* rows
 float DotHalf(const std::uint16_t* a, const std::uint16_t* b, std::int64_t padded);
 
 namespace internal {
+// The sum of kDotLanes partial sums, in the order that every variant has. Overwrites them.
+float Fold(float* lanes);
 // The variants, for the tests that compare them; call only what the CPU has.
 float DotPlain(const float* query, const std::uint16_t* row, std::int64_t padded);
 float DotAvx2(const float* query, const std::uint16_t* row, std::int64_t padded);

@@ -11,16 +11,6 @@
 
 namespace espy::index {
 namespace internal {
-namespace {
-
-float Fold(float* lanes) {
-  for (int half = kDotLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  }
-  return lanes[0];
-}
-
-}  // namespace
 
 float DotFp32Plain(const float* query, const float* row, std::int64_t n) {
   float lanes[kDotLanes] = {};

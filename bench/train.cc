@@ -10,8 +10,8 @@
 #include <cstdlib>
 
 #include "base/cpu_features.h"
+#include "base/random.h"
 #include "training/heads/train_heads.h"
-#include "training/random.h"
 
 namespace {
 

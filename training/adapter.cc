@@ -4,13 +4,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/random.h"
 #include "base/status_macros.h"
 #include "encoders/safetensors.h"
 #include "training/ops/activation.h"
 #include "training/ops/arithmetic.h"
 #include "training/ops/linear.h"
 #include "training/ops/norm.h"
-#include "training/random.h"
 #include "training/tensor_file.h"
 
 namespace espy::training {

@@ -7,11 +7,11 @@
 #include <unordered_map>
 
 #include "base/crc32c.h"
+#include "base/random.h"
 #include "base/status_macros.h"
 #include "training/ops/arithmetic.h"
 #include "training/ops/cross_entropy.h"
 #include "training/ops/linear.h"
-#include "training/random.h"
 
 namespace espy::training {
 namespace {

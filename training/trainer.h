@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "base/env.h"
+#include "base/random.h"
 #include "base/thread_pool.h"
 #include "espy/status.h"
 #include "training/checkpoint.h"
 #include "training/optim/schedule.h"
-#include "training/random.h"
 #include "training/tape.h"
 
 namespace espy::training {

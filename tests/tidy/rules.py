@@ -12,7 +12,8 @@ ROOMS = {
     "index": {"base", "kernels"},
     "storage": {"base"},
     "text": {"base"},
-    "engine": {"base", "imaging", "kernels", "encoders", "captioning", "training", "index", "storage", "text"},
+    "ranking": {"base"},
+    "engine": {"base", "imaging", "kernels", "encoders", "captioning", "training", "index", "storage", "text", "ranking"},
     "cli": set(),  # a door: it sees the public headers and nothing behind them
 }
 

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/random.h"
 #include "tests/support/temp_dir.h"
 #include "training/loss_plot.h"
-#include "training/random.h"
 #include "training/tensor_file.h"
 #include "training/train_adapter.h"
 

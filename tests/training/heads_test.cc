@@ -3,10 +3,10 @@
 
 #include <fstream>
 
+#include "base/random.h"
 #include "encoders/safetensors.h"
 #include "tests/support/temp_dir.h"
 #include "training/heads/train_heads.h"
-#include "training/random.h"
 #include "training/tensor_file.h"
 
 namespace espy::training {

@@ -7,12 +7,12 @@
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "training/ops/activation.h"
 #include "training/ops/cross_entropy.h"
 #include "training/ops/embedding.h"
 #include "training/ops/linear.h"
 #include "training/ops/norm.h"
-#include "training/random.h"
 #include "training/trainer.h"
 
 namespace espy::training {

@@ -3,13 +3,13 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/random.h"
 #include "training/heads/draft_model.h"
 #include "training/ops/arithmetic.h"
 #include "training/ops/attention.h"
 #include "training/ops/embedding.h"
 #include "training/ops/linear.h"
 #include "training/ops/norm.h"
-#include "training/random.h"
 
 namespace espy::training {
 namespace {

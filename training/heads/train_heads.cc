@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "base/crc32c.h"
+#include "base/random.h"
 #include "base/status_macros.h"
-#include "training/random.h"
 
 namespace espy::training {
 namespace {

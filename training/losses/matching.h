@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "training/random.h"
+#include "base/random.h"
 #include "training/tape.h"
 
 namespace espy::training {

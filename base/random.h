@@ -1,6 +1,6 @@
 // Random numbers whose whole state is one word, so that a checkpoint holds it.
-#ifndef ESPY_TRAINING_RANDOM_H_
-#define ESPY_TRAINING_RANDOM_H_
+#ifndef ESPY_BASE_RANDOM_H_
+#define ESPY_BASE_RANDOM_H_
 
 #include <cmath>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-namespace espy::training {
+namespace espy {
 
 // SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the same numbers on every machine.
 class Random {
@@ -47,6 +47,6 @@ inline std::vector<std::int64_t> ShuffledOrder(std::int64_t n, std::uint64_t see
   return order;
 }
 
-}  // namespace espy::training
+}  // namespace espy
 
-#endif  // ESPY_TRAINING_RANDOM_H_
+#endif  // ESPY_BASE_RANDOM_H_

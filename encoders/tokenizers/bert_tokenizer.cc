@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "encoders/json_fields.h"
 #include "encoders/tokenizers/bert_text.h"
+#include "encoders/tokenizers/token_matchers.h"
 #include "encoders/tokenizers/unicode.h"
 
 namespace espy::encoders {
@@ -75,7 +76,7 @@ class WordPiece final : public BertTokenizer {
   std::string continuing_;
   std::size_t most_letters_ = 100;
   BertTextRules rules_;
-  AddedTokens raw_, normalized_;
+  TokenMatchers matchers_;
   TokenTemplate template_;
   std::int32_t unknown_ = 0;
   std::int32_t pad_ = 0;
@@ -143,11 +144,9 @@ Result<std::unique_ptr<BertTokenizer>> WordPiece::Make(Parts parts,
   tokenizer->cleans_pieces_ = parts.cleans_pieces;
   tokenizer->cleans_text_ = settings.cleans_up.value_or(false);
   tokenizer->pads_left_ = settings.pads_left.value_or(false);
-  for (AddedToken& token : added.normalized) {
-    token.content = NormalizeBertText(parts.rules, token.content);
-  }
-  tokenizer->raw_ = AddedTokens(std::move(added.raw), IsSpace);
-  tokenizer->normalized_ = AddedTokens(std::move(added.normalized), IsSpace);
+  tokenizer->matchers_ = TokenMatchers(std::move(added), [&](std::string_view text) {
+    return NormalizeBertText(parts.rules, text);
+  });
   for (const auto& [token, id] : parts.vocabulary) tokenizer->tokens_.emplace(id, token);
   tokenizer->ids_ = std::move(parts.vocabulary);
   return std::unique_ptr<BertTokenizer>(std::move(tokenizer));
@@ -189,30 +188,18 @@ void WordPiece::AppendWord(std::string_view word, std::vector<std::int32_t>* ids
 }
 
 std::vector<std::int32_t> WordPiece::Encode(std::string_view text, std::int64_t context) const {
-  std::vector<std::int32_t> ids = template_.prefix;
-  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(context, 0));
-  const std::size_t full = template_.Room(most);
-  const std::string valid = ValidUtf8(text);
-  for (const TextPiece& piece : raw_.Split(valid)) {
-    if (ids.size() >= full) break;  // what follows would be cut off
-    if (piece.id >= 0) {
-      ids.push_back(piece.id);
-      continue;
-    }
-    const std::string normal = NormalizeBertText(rules_, piece.text);
-    for (const TextPiece& part : normalized_.Split(normal)) {
-      if (part.id >= 0) {
-        ids.push_back(part.id);
-        continue;
-      }
-      for (const std::string_view word : BertWords(part.text)) {
-        if (ids.size() >= full) break;
-        AppendWord(word, &ids);
-      }
-    }
-  }
-  template_.Finish(most, &ids);
-  return ids;
+  return template_.Around(context, [&](std::size_t full, std::vector<std::int32_t>* ids) {
+    matchers_.Encode(
+        ValidUtf8(text), full,
+        [&](std::string_view piece) { return NormalizeBertText(rules_, piece); },
+        [&](std::string_view part, bool, std::vector<std::int32_t>* to) {
+          for (const std::string_view word : BertWords(part)) {
+            if (to->size() >= full) break;
+            AppendWord(word, to);
+          }
+        },
+        ids);
+  });
 }
 
 std::string WordPiece::Decode(std::span<const std::int32_t> ids) const {

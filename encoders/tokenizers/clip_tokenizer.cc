@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "encoders/json.h"
 #include "encoders/openclip/clean_text.h"
+#include "encoders/tokenizers/token_matchers.h"
 #include "encoders/tokenizers/unicode.h"
 
 namespace espy::encoders {
@@ -104,6 +105,10 @@ bool ForEachWord(std::string_view text, bool simple, Word word) {
 // nullopt: transformers' rules; else open_clip's, with this cleaning.
 using SimpleCleaning = std::optional<TextCleaning>;
 
+std::string Normalize(std::string_view text) {
+  return LowerEach(CollapseSpaces(Nfc(text), IsSpace));
+}
+
 class ClipTokenizer final : public Tokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> Make(BpeModel model, TokenizerSettings settings,
@@ -126,7 +131,7 @@ class ClipTokenizer final : public Tokenizer {
   BpeMerges merges_;
   std::array<std::int32_t, 256> inner_{};  // id of a byte inside a word
   std::array<std::int32_t, 256> last_{};   // id of a word's last byte
-  AddedTokens raw_, normalized_;
+  TokenMatchers matchers_;
   std::int32_t bos_ = 0, eos_ = 0, pad_ = 0;
   std::int64_t vocabulary_ = 0;
   bool pads_left_ = false;
@@ -178,12 +183,7 @@ Result<std::unique_ptr<Tokenizer>> ClipTokenizer::Make(BpeModel model, Tokenizer
     tokenizer->pad_ = 0;
     tokenizer->pads_left_ = false;
   }
-  // A token to be found in normalized text is written as normalization would write it.
-  for (AddedToken& token : added.normalized) {
-    token.content = LowerEach(CollapseSpaces(Nfc(token.content), IsSpace));
-  }
-  tokenizer->raw_ = AddedTokens(std::move(added.raw), IsSpace);
-  tokenizer->normalized_ = AddedTokens(std::move(added.normalized), IsSpace);
+  tokenizer->matchers_ = TokenMatchers(std::move(added), Normalize);
   return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
 
@@ -199,24 +199,15 @@ void ClipTokenizer::AppendWord(std::string_view word, std::vector<std::int32_t>*
 
 void ClipTokenizer::AppendText(std::string_view text, std::size_t full,
                                std::vector<std::int32_t>* ids) const {
-  for (const TextPiece& piece : raw_.Split(text)) {
-    if (ids->size() >= full) break;  // what follows would be cut off
-    if (piece.id >= 0) {
-      ids->push_back(piece.id);
-      continue;
-    }
-    const std::string normal = LowerEach(CollapseSpaces(Nfc(piece.text), IsSpace));
-    for (const TextPiece& part : normalized_.Split(normal)) {
-      if (part.id >= 0) {
-        ids->push_back(part.id);
-        continue;
-      }
-      ForEachWord(part.text, /*simple=*/false, [&](std::string_view word) {
-        AppendWord(word, ids);
-        return ids->size() < full;
-      });
-    }
-  }
+  matchers_.Encode(
+      text, full, Normalize,
+      [&](std::string_view part, bool, std::vector<std::int32_t>* to) {
+        ForEachWord(part, /*simple=*/false, [&](std::string_view word) {
+          AppendWord(word, to);
+          return to->size() < full;
+        });
+      },
+      ids);
 }
 
 void ClipTokenizer::AppendSimpleText(std::string_view text, std::size_t full,

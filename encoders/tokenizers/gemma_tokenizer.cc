@@ -7,6 +7,7 @@
 
 #include "base/status_macros.h"
 #include "encoders/json.h"
+#include "encoders/tokenizers/token_matchers.h"
 #include "encoders/tokenizers/unicode.h"
 
 namespace espy::encoders {
@@ -37,7 +38,7 @@ class GemmaTokenizer final : public Tokenizer {
   bool pads_left_ = false;
   std::int32_t pad_ = 0;
   std::int64_t vocabulary_ = 0;
-  AddedTokens raw_, normalized_;
+  TokenMatchers matchers_;
   TokenTemplate template_;
 };
 
@@ -120,9 +121,8 @@ Result<std::unique_ptr<Tokenizer>> GemmaTokenizer::Make(TokenizerJson file,
   tokenizer->letters_ = model.vocabulary.Letters();
   tokenizer->lowers_ = settings.lower_case.value_or(true);
   tokenizer->pads_left_ = settings.pads_left.value_or(true);
-  for (AddedToken& token : added.normalized) token.content = tokenizer->Normalize(token.content);
-  tokenizer->raw_ = AddedTokens(std::move(added.raw), IsSpace);
-  tokenizer->normalized_ = AddedTokens(std::move(added.normalized), IsSpace);
+  tokenizer->matchers_ = TokenMatchers(
+      std::move(added), [&](std::string_view text) { return tokenizer->Normalize(text); });
   tokenizer->merges_ = std::move(file.model.merges);
   return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
@@ -161,27 +161,12 @@ void GemmaTokenizer::AppendText(std::string_view text, std::vector<std::int32_t>
 
 std::vector<std::int32_t> GemmaTokenizer::Encode(std::string_view text,
                                                  std::int64_t context) const {
-  std::vector<std::int32_t> ids = template_.prefix;
-  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(context, 0));
-  const std::size_t full = template_.Room(most);
-  const std::string valid = ValidUtf8(text);
-  for (const TextPiece& piece : raw_.Split(valid)) {
-    if (ids.size() >= full) break;  // what follows would be cut off
-    if (piece.id >= 0) {
-      ids.push_back(piece.id);
-      continue;
-    }
-    const std::string normal = Normalize(piece.text);
-    for (const TextPiece& part : normalized_.Split(normal)) {
-      if (part.id >= 0) {
-        ids.push_back(part.id);
-      } else {
-        AppendText(part.text, &ids);
-      }
-    }
-  }
-  template_.Finish(most, &ids);
-  return ids;
+  return template_.Around(context, [&](std::size_t full, std::vector<std::int32_t>* ids) {
+    matchers_.Encode(
+        ValidUtf8(text), full, [&](std::string_view piece) { return Normalize(piece); },
+        [&](std::string_view part, bool, std::vector<std::int32_t>* to) { AppendText(part, to); },
+        ids);
+  });
 }
 
 }  // namespace

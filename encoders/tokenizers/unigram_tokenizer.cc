@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "encoders/json_fields.h"
 #include "encoders/tokenizers/normalizer.h"
+#include "encoders/tokenizers/token_matchers.h"
 #include "encoders/tokenizers/unicode.h"
 
 namespace espy::encoders {
@@ -142,7 +143,7 @@ class UnigramTokenizer final : public Tokenizer {
   UnigramModel model_;
   Normalizer normalizer_;
   WordCutter cutter_;
-  AddedTokens raw_, normalized_;
+  TokenMatchers matchers_;
   TokenTemplate template_;
   bool pads_left_ = false;
   std::int32_t pad_ = 0;
@@ -180,46 +181,27 @@ Result<std::unique_ptr<Tokenizer>> UnigramTokenizer::Make(TokenizerJson file,
   tokenizer->vocabulary_ = std::max(file.unigram.size(), added.bound);
   ESPY_RETURN_IF_ERROR(tokenizer->template_.Check(tokenizer->vocabulary_, where));
   tokenizer->pads_left_ = settings.pads_left.value_or(false);
-  for (AddedToken& token : added.normalized) {
-    token.content = tokenizer->normalizer_.Apply(token.content);
-  }
-  tokenizer->raw_ = AddedTokens(std::move(added.raw), IsSpace);
-  tokenizer->normalized_ = AddedTokens(std::move(added.normalized), IsSpace);
+  tokenizer->matchers_ = TokenMatchers(
+      std::move(added), [&](std::string_view text) { return tokenizer->normalizer_.Apply(text); });
   tokenizer->model_ = std::move(file.unigram);
   return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
 
 std::vector<std::int32_t> UnigramTokenizer::Encode(std::string_view text,
                                                    std::int64_t context) const {
-  std::vector<std::int32_t> ids = template_.prefix;
-  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(context, 0));
-  const std::size_t full = template_.Room(most);
-  const std::string valid = ValidUtf8(text);
-  bool at_start = true;
-  std::vector<std::string> words;
-  for (const TextPiece& piece : raw_.Split(valid)) {
-    if (ids.size() >= full) break;  // what follows would be cut off
-    if (piece.id >= 0) {
-      ids.push_back(piece.id);
-      at_start = false;
-      continue;
-    }
-    const std::string normal = normalizer_.Apply(piece.text);
-    for (const TextPiece& part : normalized_.Split(normal)) {
-      if (part.id >= 0) {
-        ids.push_back(part.id);
-      } else {
-        words.clear();
-        cutter_.Cut(part.text, at_start, &words);
-        for (const std::string& word : words) {
-          if (ids.size() < full) model_.Append(word, &ids);
-        }
-      }
-      at_start = false;
-    }
-  }
-  template_.Finish(most, &ids);
-  return ids;
+  return template_.Around(context, [&](std::size_t full, std::vector<std::int32_t>* ids) {
+    std::vector<std::string> words;
+    matchers_.Encode(
+        ValidUtf8(text), full, [&](std::string_view piece) { return normalizer_.Apply(piece); },
+        [&](std::string_view part, bool at_start, std::vector<std::int32_t>* to) {
+          words.clear();
+          cutter_.Cut(part, at_start, &words);
+          for (const std::string& word : words) {
+            if (to->size() < full) model_.Append(word, to);
+          }
+        },
+        ids);
+  });
 }
 
 }  // namespace

@@ -116,6 +116,15 @@ void AddLimits(CLI::App* app, LimitFlags* target) {
            "its index takes no more memory than this, now and later (0: no limit)");
 }
 
+void AddRerankFlags(CLI::App* app, RerankFlags* target) {
+  static constexpr Rerank kReranks[] = {Rerank::kOff, Rerank::kItm};
+  AddChoice(app, "--rerank", "HOW", kReranks, &RerankName, &target->rerank,
+            "order the first hits anew by a model that reads QUERY while it looks at each (off)");
+  AddInteger(app, "--rerank-first", &target->first, 1, 1000, "so many first hits (20)");
+  AddText(app, "--captioner", "NAME|DIR", &target->captioner,
+          "the model of --rerank (espy-mini-caption)");
+}
+
 void AddWordFlags(CLI::App* app, WordFlags* target) {
   static constexpr Hybrid kHybrids[] = {Hybrid::kOff, Hybrid::kRrf, Hybrid::kWeights};
   AddText(app, "--text", "WORDS", &target->text,

@@ -68,6 +68,14 @@ struct LimitFlags {
 };
 void AddLimits(CLI::App* app, LimitFlags* target);
 
+// --rerank, --rerank-first, --captioner: a second look at the first hits.
+struct RerankFlags {
+  Rerank rerank = Rerank::kOff;
+  std::int64_t first = 20;
+  std::string captioner;
+};
+void AddRerankFlags(CLI::App* app, RerankFlags* target);
+
 // --text, --hybrid, --text-weight: words beside vectors.
 struct WordFlags {
   std::string text;

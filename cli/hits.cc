@@ -39,6 +39,7 @@ std::string PartsLine(const Hit& hit) {
                      FormatFixed(hit.parts.policy, 4);
   if (hit.parts.dense_rank > 0) line += "  dense rank " + std::to_string(hit.parts.dense_rank);
   if (hit.parts.text_rank > 0) line += "  text rank " + std::to_string(hit.parts.text_rank);
+  if (hit.parts.match >= 0) line += "  match " + FormatFixed(hit.parts.match, 3);
   if (hit.probability >= 0) line += "  probability " + FormatFixed(hit.probability, 3);
   return line + "  " + std::to_string(hit.record.width) + "x" + std::to_string(hit.record.height) +
          "  id " + FormatItemId(hit.id);
@@ -57,6 +58,9 @@ void PrintExplained(Session* session, const SearchResult& result) {
                     FormatFixed(result.timings.search_ms, 1) + " ms" +
                     (result.timings.text_ms > 0
                          ? " (words " + FormatFixed(result.timings.text_ms, 1) + ")"
+                         : "") +
+                    (result.timings.rerank_ms > 0
+                         ? " (second look " + FormatFixed(result.timings.rerank_ms, 1) + ")"
                          : "") +
                     ", records " + FormatFixed(result.timings.records_ms, 1) + " ms");
 }

@@ -135,7 +135,8 @@ Json HitToJson(const Hit& hit, const std::string& query_id) {
                   {"text", JsonNumber(hit.parts.text)},
                   {"policy", JsonNumber(hit.parts.policy)},
                   {"dense_rank", hit.parts.dense_rank},
-                  {"text_rank", hit.parts.text_rank}};
+                  {"text_rank", hit.parts.text_rank},
+                  {"match", hit.parts.match < 0 ? Json(nullptr) : JsonNumber(hit.parts.match)}};
   out["caption"] = SearchedCaption(hit.record);
   out["tags"] = hit.record.tags;
   out["width"] = hit.record.width;

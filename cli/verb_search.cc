@@ -18,6 +18,7 @@ struct SearchFlags {
   std::vector<std::string> words;
   std::vector<std::string> like, unlike;
   WordFlags text;
+  RerankFlags rerank;
   HitFlags hits;
   bool watch = false;
   bool no_adapter = false;
@@ -64,6 +65,9 @@ Outcome Search(Session* session, const SearchFlags& flags) {
   options.text = flags.text.text;
   options.hybrid = flags.text.hybrid;
   options.text_weight = static_cast<float>(flags.text.text_weight);
+  options.rerank = flags.rerank.rerank;
+  options.rerank_first = flags.rerank.first;
+  options.captioner = flags.rerank.captioner;
   const auto answer = [&] {
     return SearchAndShow(session, library->get(), query, options, flags.hits, title);
   };
@@ -97,6 +101,7 @@ void AddSearch(CLI::App* program, Session* session) {
   espy search dog --min-score auto --group near --diversity 0.3
   espy search --text 'tag:beach +"red car" -night'
   espy search "dog on grass" --hybrid rrf
+  espy search "a cup left of a book" --rerank itm
   espy search sunset -0 | xargs -0 cp -t /tmp/sunsets
 
 An argument that names a file is a picture; id:00f3... is an item of the library.
@@ -115,6 +120,7 @@ folder: text: for one field). Beside QUERY, both are fused. Exit code 1: no hit.
   AddTexts(verb, "--unlike", "PATH|ID", &flags->unlike,
            "an example of what is not wanted; may be given several times");
   AddWordFlags(verb, &flags->text);
+  AddRerankFlags(verb, &flags->rerank);
   AddHitFlags(verb, &flags->hits);
   AddSwitch(verb, "--watch", &flags->watch,
             "answer again whenever another program has changed the library, until Ctrl-C");

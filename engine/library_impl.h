@@ -71,6 +71,9 @@ struct Change {
 inline constexpr char kFp32Vectors[] = "fp32";  // of OpenOptions::vectors
 
 class Feeds;  // feeds.h
+namespace rerank {
+class PairMatcher;  // rerank/pair_matcher.h
+}
 
 class Library::Impl {
  public:
@@ -204,6 +207,10 @@ class Library::Impl {
   std::unique_ptr<TextFeed> words;              // likewise
   std::unique_ptr<StoredFields> stored_fields;  // likewise
 
+  // --- search/rerank.cc
+  // The one that is named, as for Caption; the last one named stays loaded.
+  Result<std::shared_ptr<rerank::PairMatcher>> PairMatcherOf(const std::string& captioner);
+
   // --- search/terms.cc: terms as unit vectors of the state's space
   Result<std::vector<float>> EncodePicture(const std::string& picture_path, OpenSpace* space);
   Result<std::vector<float>> ItemVector(ItemId id, const ReadState& state);
@@ -257,6 +264,9 @@ class Library::Impl {
   std::mutex space_mutex_;
   storage::SpaceNumber current_ = 0;  // guarded by space_mutex_; 0 until it is first needed
   std::map<storage::SpaceNumber, std::shared_ptr<OpenSpace>> open_spaces_;  // likewise
+
+  std::mutex pair_matcher_mutex_;
+  std::shared_ptr<rerank::PairMatcher> pair_matcher_;  // guarded by pair_matcher_mutex_
 
   std::mutex sample_mutex_;
   std::vector<ItemId> sample_;  // guarded by sample_mutex_

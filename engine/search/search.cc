@@ -66,6 +66,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const bool in_vectors = search::AsksForVectors(query) || options.text.empty();
   if (in_vectors) ESPY_RETURN_IF_ERROR(search::CheckQuery(query));
   ESPY_RETURN_IF_ERROR(CheckOptions(options));
+  if (options.rerank != Rerank::kOff) ESPY_RETURN_IF_ERROR(search::CheckRerank(query, options));
   if (in_words) ESPY_RETURN_IF_ERROR(search::CheckWords(query, options));
   // Before anything is encoded: a mistyped filter is told at once.
   std::unique_ptr<const where::Filter> filter;
@@ -106,6 +107,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t search_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const search::Allowed allowed,
                         search::AllowedItems(impl_.get(), filter.get(), *state));
+  const SearchOptions paging = search::ForRerank(options);
   search::Candidates page;
   if (in_words) {
     std::optional<float> cut;
@@ -114,15 +116,20 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
       result.cut = cut.has_value();
       result.cut_score = cut.value_or(0);
     }
-    ESPY_ASSIGN_OR_RETURN(page, search::FindByWords(impl_.get(), query, asked, allowed, options,
-                                                    cut, words, &result.timings.text_ms));
+    ESPY_ASSIGN_OR_RETURN(page, search::FindByWords(impl_.get(), query, asked, allowed, paging, cut,
+                                                    words, &result.timings.text_ms));
   } else {
     ESPY_ASSIGN_OR_RETURN(const std::optional<float> cut,
                           search::CutScore(impl_.get(), asked, options, *state));
     result.cut = cut.has_value();
     result.cut_score = cut.value_or(0);
     ESPY_ASSIGN_OR_RETURN(
-        page, search::FindPage(impl_.get(), asked, allowed, options, cut, after, *state));
+        page, search::FindPage(impl_.get(), asked, allowed, paging, cut, after, *state));
+  }
+  if (options.rerank != Rerank::kOff) {
+    const std::int64_t rerank_start = impl_->env->MonotonicNs();
+    ESPY_RETURN_IF_ERROR(search::RerankByMatch(impl_.get(), query, options, &page));
+    result.timings.rerank_ms = MillisecondsSince(rerank_start);
   }
   result.searched = page.searched;
   result.plan = std::move(page.plan);
@@ -134,7 +141,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t before = after ? after->rank : options.offset;
   for (Hit& hit : result.hits) {
     hit.rank += before;
-    if (options.diversity > 0 || in_words) continue;
+    if (options.diversity > 0 || in_words || options.rerank != Rerank::kOff) continue;
     hit.cursor = search::FormatCursor({question, hit.score, hit.id, hit.rank});
   }
   result.query_id = FormatItemId((impl_->env->RandomSeed() | 1) >> 1);

@@ -75,6 +75,14 @@ Result<Candidates> FindPage(Library::Impl* library, const Asked& asked, const Al
                             const SearchOptions& options, const std::optional<float>& cut,
                             const std::optional<Cursor>& after, const ReadState& state);
 
+// rerank.cc
+Status CheckRerank(const Query& query, const SearchOptions& options);
+// What the page is to be found with, so that the second look has enough to look at.
+SearchOptions ForRerank(const SearchOptions& options);
+// A page found with those options -> the page that was asked for.
+Status RerankByMatch(Library::Impl* library, const Query& query, const SearchOptions& options,
+                     Candidates* page);
+
 // records.cc
 Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Ranked>& rows,
                                   bool calibrated, const ReadState& state);

@@ -68,6 +68,22 @@ constexpr std::string_view HybridName(Hybrid hybrid) {
   return "";
 }
 
+// A second look at the first hits, by a model that reads the phrase while it looks at the picture.
+enum class Rerank {
+  kOff,
+  kItm,  // BLIP's image-text matching
+};
+
+constexpr std::string_view RerankName(Rerank rerank) {
+  switch (rerank) {
+    case Rerank::kOff:
+      return "off";
+    case Rerank::kItm:
+      return "itm";
+  }
+  return "";
+}
+
 struct SearchOptions {
   std::int64_t k = 10;         // at most this many hits; 1 to 1,000,000
   std::string where;           // a filter expression, "" for none: see docs/WHERE.md
@@ -107,6 +123,15 @@ struct SearchOptions {
   std::string text;
   Hybrid hybrid = Hybrid::kOff;
   float text_weight = 0.5f;  // of kWeights: the words' part, 0 to 1
+  // Orders the first `rerank_first` hits (1 to 1,000) of a question that has a phrase by how well
+  // the matching model of `captioner` (a name or a directory; "": espy-mini-caption) says that it
+  // fits each picture; those whose picture cannot be read any more come last among them. A picture
+  // costs the model's time the first time that it is asked about, and little while it is kept in
+  // memory. Not with `all`, `after` or diversity. Hit::score stays what it was, so it no longer
+  // falls along the hits; Hit::Parts::match does not either, for the order adds the model's cosine.
+  Rerank rerank = Rerank::kOff;
+  std::int64_t rerank_first = 20;
+  std::string captioner;
 };
 
 // One hit. score is the cosine in [-1, 1] where only vectors were asked, the words' score where
@@ -125,6 +150,9 @@ struct Hit {
     // Of a fused search: places, from 1, among what each found alone; 0: not among those looked at.
     std::int64_t dense_rank = 0;
     std::int64_t text_rank = 0;
+    // The matching model's probability that phrase and picture belong together; negative: not
+    // asked, or the picture could not be read.
+    float match = -1;
   } parts;
   Record record;
   std::int64_t stands_for = 1;  // with group_near: itself and the near copies found behind it
@@ -134,7 +162,8 @@ struct Hit {
 struct SearchTimings {  // milliseconds of this one search
   double encode_ms = 0;
   double search_ms = 0;
-  double text_ms = 0;  // of search_ms: looking up words
+  double text_ms = 0;    // of search_ms: looking up words
+  double rerank_ms = 0;  // of search_ms: the second look
   double records_ms = 0;
 };
 

@@ -95,7 +95,7 @@ TEST(JsonOutput, AHitHasTheKeysOfTheContractInTheirOrder) {
   EXPECT_EQ(
       ToLine(HitToJson(SampleHit(), "q7")),
       R"({"rank":1,"id":"0123456789abcdef","path":"/pics/a.jpg","score":0.31,"probability":null,)"
-      R"("parts":{"dense":0.31,"text":0.0,"policy":0.0,"dense_rank":0,"text_rank":0},)"
+      R"("parts":{"dense":0.31,"text":0.0,"policy":0.0,"dense_rank":0,"text_rank":0,"match":null},)"
       R"("caption":"","tags":[],"width":640,)"
       R"("height":480,"query_id":"q7","stands_for":1,"cursor":null})");
 }

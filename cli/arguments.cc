@@ -41,7 +41,7 @@ ProtectedArguments Protect(const std::vector<std::string>& arguments,
   ProtectedArguments out;
   bool values_only = false;       // after "--"
   bool value_of_library = false;  // the argument after -L or --library
-  int verbs_left = 1;             // "model" and "train" are followed by a second verb
+  int verbs_left = 1;             // "model", "train" and "policy" are followed by another
   for (const std::string& argument : arguments) {
     const bool is_flag = !values_only && !value_of_library && argument.size() > 1 &&
                          argument[0] == '-' && !IsDashedValue(out.verb, argument);
@@ -58,7 +58,7 @@ ProtectedArguments Protect(const std::vector<std::string>& arguments,
       --verbs_left;
       if (out.verb.empty()) {
         out.verb = argument;
-        if (argument == "model" || argument == "train") verbs_left = 1;
+        if (argument == "model" || argument == "train" || argument == "policy") verbs_left = 1;
       }
       out.arguments.push_back(argument);
       continue;

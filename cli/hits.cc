@@ -52,6 +52,7 @@ void PrintExplained(Session* session, const SearchResult& result) {
     session->out.Line(session->out.Dim("   " + PartsLine(hit)));
   }
   session->out.Line("plan: " + EscapeForTerminal(result.plan));
+  if (result.logged) session->out.Line("query: " + result.query_id + " (for espy feedback)");
   if (result.cut) session->out.Line("least score: " + FormatFixed(result.cut_score, 4));
   session->out.Line("searched: " + Plural(result.searched, "item") + "; encode " +
                     FormatFixed(result.timings.encode_ms, 1) + " ms, search " +
@@ -104,6 +105,12 @@ void AddHitFlags(CLI::App* verb, HitFlags* flags) {
             "print the paths alone, each ended by NUL (for xargs -0)");
   AddText(verb, "--html", "FILE", &flags->html,
           "also write a contact sheet: one page, pictures inside");
+  AddText(verb, "--rank", "HOW", &flags->rank,
+          "order by what espy learn learned, where it did, or by similarity (policy)",
+          {"policy", "similarity"});
+  AddText(verb, "--client", "NAME", &flags->client, "who asks, for the log of what was shown");
+  AddText(verb, "--session", "NAME", &flags->session, "in which sitting, for the log");
+  AddSwitch(verb, "--no-log", &flags->no_log, "keep no note of what was shown");
   AddSwitch(verb, "--show", &flags->show, "show the pictures in the terminal");
   AddCompute(verb, &flags->compute);
 }
@@ -164,6 +171,10 @@ SearchOptions ToSearchOptions(const HitFlags& flags) {
   options.after = flags.after;
   options.group_near = flags.group == "near";
   options.diversity = static_cast<float>(flags.diversity);
+  options.by_similarity = flags.rank == "similarity";
+  options.client = flags.client;
+  options.session = flags.session;
+  options.log = !flags.no_log;
   return options;
 }
 

@@ -26,6 +26,9 @@ struct HitFlags {
   bool nul = false;
   bool show = false;
   std::string html;
+  std::string rank = "policy";  // or "similarity"
+  std::string client, session;
+  bool no_log = false;
   ComputeFlags compute;
 };
 

@@ -147,6 +147,24 @@ Json HitToJson(const Hit& hit, const std::string& query_id) {
   return out;
 }
 
+Json PolicyToJson(const PolicyInfo& policy) {
+  const auto number = [](double x) { return JsonNumber(static_cast<float>(x)); };
+  Json out;
+  out["version"] = policy.version;
+  out["in_use"] = policy.in_use;
+  out["learned"] = policy.learned_unix;
+  out["learned_on"] = policy.learned_on;
+  out["judged_on"] = policy.judged_on;
+  out["value"] = number(policy.value);
+  out["value_before"] = number(policy.value_before);
+  out["gain"] = number(policy.gain);
+  out["gain_lower"] = number(policy.gain_lower);
+  out["gain_upper"] = number(policy.gain_upper);
+  out["weights"] = Json::object();
+  for (const auto& [feature, weight] : policy.weights) out["weights"][feature] = number(weight);
+  return out;
+}
+
 Json FailuresToJson(const std::vector<IngestFailure>& failures) {
   Json out = Json::array();
   for (const IngestFailure& failure : failures) {

@@ -33,6 +33,7 @@ void SetPaths(Json* object, const std::string& key, const std::vector<std::strin
 Json GeneratedToJson(const GeneratedCaption& caption);
 Json RecordToJson(const Record& record);
 Json HitToJson(const Hit& hit, const std::string& query_id);
+Json PolicyToJson(const PolicyInfo& policy);
 Json FailuresToJson(const std::vector<IngestFailure>& failures);
 Json IngestReportToJson(const IngestReport& report, const std::string& library, bool dry_run);
 Json LibraryInfoToJson(const LibraryInfo& info);

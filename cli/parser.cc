@@ -66,6 +66,9 @@ std::unique_ptr<CLI::App> BuildParser(Session* session) {
   AddTags(program.get(), session);
   AddSet(program.get(), session);
   AddCaption(program.get(), session);
+  AddFeedback(program.get(), session);
+  AddLearn(program.get(), session);
+  AddPolicy(program.get(), session);
   AddForget(program.get(), session);
   AddInfo(program.get(), session);
   AddRecall(program.get(), session);

@@ -22,6 +22,9 @@ void AddCaption(CLI::App* program, Session* session);
 // Captions and says what was done: `caption`, and `ingest --caption`.
 Outcome CaptionPictures(Session* session, Library* library, const CaptionOptions& options,
                         std::stop_token stop);
+void AddFeedback(CLI::App* program, Session* session);
+void AddLearn(CLI::App* program, Session* session);
+void AddPolicy(CLI::App* program, Session* session);
 void AddTags(CLI::App* program, Session* session);
 void AddInfo(CLI::App* program, Session* session);
 void AddRecall(CLI::App* program, Session* session);

@@ -21,6 +21,8 @@
 
 #include "base/env.h"
 #include "encoders/encoder.h"
+#include "engine/clicks/page_log.h"
+#include "engine/clicks/ranker.h"
 #include "engine/fields/table.h"
 #include "engine/lull.h"
 #include "engine/open_space.h"
@@ -206,6 +208,13 @@ class Library::Impl {
   std::unique_ptr<recall::Monitor> recall;      // likewise
   std::unique_ptr<TextFeed> words;              // likewise
   std::unique_ptr<StoredFields> stored_fields;  // likewise
+  std::unique_ptr<clicks::PageLog> page_log;    // likewise
+  std::unique_ptr<clicks::Ranker> ranker;       // likewise
+
+  // --- clicks/
+  storage::QueryId NewQueryId();
+  // With write_mutex not held: similarity ranks again where it wins against the policy in use.
+  Status CheckGuard();
 
   // --- search/rerank.cc
   // The one that is named, as for Caption; the last one named stays loaded.
@@ -264,6 +273,13 @@ class Library::Impl {
   std::mutex space_mutex_;
   storage::SpaceNumber current_ = 0;  // guarded by space_mutex_; 0 until it is first needed
   std::map<storage::SpaceNumber, std::shared_ptr<OpenSpace>> open_spaces_;  // likewise
+
+  std::mutex feedback_mutex_;
+  struct Rate {
+    std::int64_t minute = 0;
+    int given = 0;
+  };
+  std::map<std::string, Rate> feedback_rates_;  // guarded by feedback_mutex_: by named client
 
   std::mutex pair_matcher_mutex_;
   std::shared_ptr<rerank::PairMatcher> pair_matcher_;  // guarded by pair_matcher_mutex_

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "base/env.h"
+#include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "engine/out_of_memory.h"
@@ -38,6 +39,11 @@ Library::Impl::~Impl() {
   if (migration_thread_.joinable()) migration_thread_.join();
   StopBackground();
   if (stored_fields) StoreFieldsAtClose();
+  if (page_log) {
+    if (const Status kept = page_log->Flush(); !kept.ok()) {
+      Log(LogLevel::kWarning, path + ": logging what searches showed: " + kept.message());
+    }
+  }
   recall.reset();  // while there is a store to save to
   words.reset();   // follows what is left, from the store
 }
@@ -52,6 +58,8 @@ Status Library::Impl::OpenStore() {
   ESPY_ASSIGN_OR_RETURN(store, storage::testing::OpenWithHooks(path, store_options, hooks.storage));
   opened_seq_ = store->last_seq();
   stored_fields = std::make_unique<StoredFields>(store.get());
+  page_log = std::make_unique<clicks::PageLog>(path, store.get(), env, options.read_only);
+  ranker = std::make_unique<clicks::Ranker>(store.get());
   words->Attach(store.get(), [this] { return RecordSnapshot(); });
   const Result<double> stored = store->GetRecallTarget();
   const double target = stored.ok() ? *stored : kDefaultRecallTarget;

@@ -192,7 +192,9 @@ Status Library::Impl::CommitLocked(Change change) {
   }
   std::vector<ItemId> touched;
   if (fields_) {
-    for (const storage::LogEntry& entry : change.transaction.log()) touched.push_back(entry.item);
+    for (const storage::LogEntry& entry : change.transaction.log()) {
+      if (entry.item != kNoItem) touched.push_back(entry.item);
+    }
   }
   ESPY_ASSIGN_OR_RETURN(const std::uint64_t seq, store->Commit(std::move(change.transaction)));
   try {

@@ -101,6 +101,31 @@ inline std::string ListChunkKey(SpaceNumber space, std::uint64_t segment, std::u
   return key;
 }
 
+// clicks: 'p' with a query, 'f' with a query and an item, 'r' with a policy's version.
+inline constexpr std::string_view kPagePrefix = "p";
+inline constexpr std::string_view kFeedbackPrefix = "f";
+inline constexpr std::string_view kPolicyPrefix = "r";
+
+inline std::string PageKey(QueryId query) { return std::string(kPagePrefix) + Key64(query); }
+
+inline bool ParsePageKey(std::string_view key, QueryId* query) {
+  return key.starts_with(kPagePrefix) && ParseKey64(key.substr(1), query);
+}
+
+inline std::string FeedbackKey(QueryId query, ItemId item) {
+  return std::string(kFeedbackPrefix) + Key64(query) + Key64(item);
+}
+
+inline bool ParseFeedbackKey(std::string_view key, QueryId* query, ItemId* item) {
+  if (key.size() != 17 || !key.starts_with(kFeedbackPrefix)) return false;
+  key.remove_prefix(1);
+  return GetKey64(&key, query) && GetKey64(&key, item);
+}
+
+inline std::string PolicyKey(std::uint64_t version) {
+  return std::string(kPolicyPrefix) + Key64(version);
+}
+
 // meta
 inline constexpr std::string_view kAdapterPrefix = "adapter/";
 inline constexpr std::string_view kLastSeqKey = "last_seq";

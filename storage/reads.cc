@@ -119,6 +119,7 @@ Status RocksStore::Scan(
     Family family, std::string_view start, std::string_view prefix, const Snapshot* snapshot,
     const std::function<Result<bool>(std::string_view, std::string_view)>& row) {
   const std::shared_ptr<RocksDb> db = Db(snapshot);
+  if (db->handle(family) == nullptr) return Status::Ok();
   rocksdb::ReadOptions read = ScanOptions(Of(snapshot));
   const std::string end = PrefixEnd(std::string(prefix));
   const rocksdb::Slice end_slice(end);

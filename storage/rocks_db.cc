@@ -24,7 +24,8 @@ namespace espy::storage {
 namespace {
 
 constexpr std::array<std::string_view, kFamilies> kNames = {
-    "items", "paths", "hashes", "vectors", "log", "segments", "thumbnails", "journal", "meta"};
+    "items",    "paths",      "hashes",  "vectors", "log",
+    "segments", "thumbnails", "journal", "meta",    "clicks"};
 
 // Memory: block cache 32 MB + memtables 32 MB (they are flushed together at that size) + one of
 // each being flushed or compacted (at most 32 MB more) + file buffers and indexes: under 150 MB for
@@ -207,17 +208,19 @@ Result<std::shared_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
     ESPY_RETURN_IF_ERROR(Try(rocksdb::DB::ListColumnFamilies(db_options, path, &names), directory));
     // Families are made one by one, all before the first change is acknowledged. A writer makes the
     // rest; to a reader such a library is not there yet.
-    const bool all_made = std::all_of(kNames.begin(), kNames.end(), [&](std::string_view name) {
+    const auto made = [&](std::string_view name) {
       return std::find(names.begin(), names.end(), name) != names.end();
-    });
+    };
+    const bool all_made = std::all_of(kNames.begin(), kNames.begin() + kLater, made);
     if (options.read_only && !all_made && AckedMark::Read(directory).value_or(0) == 0) {
       return Status::NotFound(directory +
                               ": there is no library here yet, its making was interrupted; "
                               "`espy ingest` makes it");
     }
   }
-  for (const std::string_view name : kNames) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  const auto* const wanted = options.read_only ? kNames.begin() + kLater : kNames.end();
+  for (const auto* name = kNames.begin(); name != wanted; ++name) {
+    if (std::find(names.begin(), names.end(), *name) == names.end()) names.emplace_back(*name);
   }
   if (std::find(names.begin(), names.end(), rocksdb::kDefaultColumnFamilyName) == names.end()) {
     names.push_back(rocksdb::kDefaultColumnFamilyName);
@@ -275,15 +278,21 @@ Status RocksDb::Resume() {
 }
 
 std::vector<rocksdb::ColumnFamilyHandle*> RocksDb::own_handles() const {
-  return {handles_.begin(), handles_.end()};
+  std::vector<rocksdb::ColumnFamilyHandle*> own(handles_.begin(), handles_.end());
+  std::erase(own, nullptr);  // those that a reader's library lacks
+  return own;
 }
 
 Status RocksDb::Get(Family family, const rocksdb::Slice& key, const rocksdb::Snapshot* snapshot,
                     std::string_view what, rocksdb::PinnableSlice* value) const {
+  const auto absent = [&] {
+    return Status::NotFound(std::string(what) + ": is not in the library");
+  };
+  if (handles_[family] == nullptr) return absent();
   rocksdb::ReadOptions read;
   read.snapshot = snapshot;
   const rocksdb::Status status = db_->Get(read, handles_[family], key, value);
-  if (status.IsNotFound()) return Status::NotFound(std::string(what) + ": is not in the library");
+  if (status.IsNotFound()) return absent();
   return ToStatus(status);
 }
 

@@ -19,7 +19,8 @@
 
 namespace espy::storage {
 
-// The column families of format 1. Their names are on disk; the numbers are not.
+// The column families of format 1. Their names are on disk; the numbers are not. From kLater on a
+// library may lack them: a writer makes them, to a reader they are empty.
 enum Family : std::size_t {
   kItems,
   kPaths,
@@ -30,6 +31,8 @@ enum Family : std::size_t {
   kThumbnails,
   kJournal,
   kMeta,
+  kLater,
+  kClicks = kLater,
   kFamilies
 };
 std::string_view FamilyName(Family family);

@@ -123,6 +123,16 @@ class RocksStore final : public Store {
   Status PutAdapter(SpaceNumber space, const AdapterRow& row) override;
   Status DeleteAdapter(SpaceNumber space) override;
 
+  Result<PageRow> GetPage(QueryId query) override;
+  Result<FeedbackRow> GetFeedback(QueryId query, ItemId item) override;
+  Status ScanPages(QueryId after, const std::function<bool(const PageRow&)>& row,
+                   const Snapshot* snapshot) override;
+  Status ScanFeedback(QueryId after, const std::function<bool(const FeedbackRow&)>& row,
+                      const Snapshot* snapshot) override;
+  Status DropPages(QueryId before) override;
+  Result<std::string> GetPolicy(std::uint64_t version) override;
+  Result<std::vector<std::uint64_t>> ListPolicies() override;
+
   Result<std::uint64_t> GetSetting(std::string_view name) override;
   Status PutSetting(std::string_view name, std::uint64_t value) override;
 

@@ -322,7 +322,7 @@ Result<LogEntry> ParseLogEntry(std::uint64_t seq, std::string_view value) {
       return Damaged("space is out of range");
     }
   }
-  if (kind < 1 || kind > 3) return Damaged("kind of change is unknown");
+  if (kind < 1 || kind > 5) return Damaged("kind of change is unknown");
   entry.kind = static_cast<ChangeKind>(kind);
   return entry;
 }

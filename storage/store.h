@@ -22,6 +22,7 @@
 #include "espy/record.h"
 #include "espy/status.h"
 #include "espy/train.h"
+#include "storage/clicks.h"
 
 namespace espy::storage {
 
@@ -76,7 +77,13 @@ struct FailureRow {
   friend bool operator==(const FailureRow&, const FailureRow&) = default;
 };
 
-enum class ChangeKind : std::uint8_t { kPutItem = 1, kPutVector = 2, kForget = 3 };
+enum class ChangeKind : std::uint8_t {
+  kPutItem = 1,
+  kPutVector = 2,
+  kForget = 3,
+  kFeedback = 4,  // to a page, about the item
+  kPolicy = 5,    // another policy ranks
+};
 
 struct LogEntry {
   std::uint64_t seq = 0;
@@ -137,6 +144,13 @@ class Transaction {
   void Forget(const Record& record, std::span<const SpaceNumber> spaces);
   // Of a name that no item holds a value of this type under any more.
   void DropUserField(const UserFieldRow& row);
+  // A page that was shown: no change of its own.
+  void PutPage(const PageRow& row);
+  void PutFeedback(const FeedbackRow& row);
+  // A policy as bytes (not looked at here: ranking/policy_file.h), and which one ranks from here
+  // on; 0: similarity does.
+  void PutPolicy(std::uint64_t version, std::string_view bytes);
+  void UsePolicy(std::uint64_t version);
   void PutFailure(std::string_view path, const FailureRow& row);
   void DeleteFailure(std::string_view path);
 
@@ -269,6 +283,19 @@ class Store {
   virtual Result<AdapterRow> GetAdapter(SpaceNumber space) = 0;
   virtual Status PutAdapter(SpaceNumber space, const AdapterRow& row) = 0;
   virtual Status DeleteAdapter(SpaceNumber space) = 0;
+
+  // Pages, feedback and policies: NotFound when there is none. Scans go in order of query, from the
+  // first above `after`; a row that does not parse is passed over, and Verify tells.
+  virtual Result<PageRow> GetPage(QueryId query) = 0;
+  virtual Result<FeedbackRow> GetFeedback(QueryId query, ItemId item) = 0;
+  virtual Status ScanPages(QueryId after, const std::function<bool(const PageRow&)>& row,
+                           const Snapshot* snapshot = nullptr) = 0;
+  virtual Status ScanFeedback(QueryId after, const std::function<bool(const FeedbackRow&)>& row,
+                              const Snapshot* snapshot = nullptr) = 0;
+  // Pages and feedback of queries below `before` are gone.
+  virtual Status DropPages(QueryId before) = 0;
+  virtual Result<std::string> GetPolicy(std::uint64_t version) = 0;
+  virtual Result<std::vector<std::uint64_t>> ListPolicies() = 0;
 
   // Numbers that are kept with the library under a name of one's own, such as limits; 0 when there
   // is none. They are no change of what it holds and have no sequence number.

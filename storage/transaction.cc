@@ -72,6 +72,25 @@ void Transaction::Forget(const Record& record, std::span<const SpaceNumber> spac
   for (const SpaceNumber space : spaces) state_->Remove(kVectors, VectorKey(space, record.id));
 }
 
+void Transaction::PutPage(const PageRow& row) {
+  state_->Put(kClicks, PageKey(row.query), EncodePage(row));
+}
+
+void Transaction::PutFeedback(const FeedbackRow& row) {
+  state_->log.push_back({0, ChangeKind::kFeedback, row.item, 0});
+  state_->Put(kClicks, FeedbackKey(row.query, row.item), EncodeFeedback(row));
+}
+
+void Transaction::PutPolicy(std::uint64_t version, std::string_view bytes) {
+  state_->Put(kClicks, PolicyKey(version), bytes);
+}
+
+void Transaction::UsePolicy(std::uint64_t version) {
+  state_->log.push_back({0, ChangeKind::kPolicy, kNoItem, 0});
+  state_->Put(kMeta, std::string(kSettingPrefix) + std::string(kPolicySetting),
+              EncodeNumber(version));
+}
+
 void Transaction::PutFailure(std::string_view path, const FailureRow& row) {
   state_->Put(kJournal, path, EncodeFailure(row));
 }

@@ -61,6 +61,7 @@ class Verifier {
     CheckLog();
     CheckSegments();
     CheckJournal();
+    CheckClicks();
   }
 
   Findings& findings() { return findings_; }
@@ -69,6 +70,7 @@ class Verifier {
  private:
   // Every row of a family; a failing read ends the family and is a finding itself.
   void Each(Family family, const std::function<void(std::string_view, std::string_view)>& row) {
+    if (db_->handle(family) == nullptr) return;
     const std::unique_ptr<rocksdb::Iterator> it(
         (*db_)->NewIterator(ScanOptions(snapshot_), db_->handle(family)));
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
@@ -253,6 +255,25 @@ class Verifier {
   }
 
   // The numbers run without a gap, from where the log was trimmed, to the last one acknowledged.
+  // Policies are read by those who know them; a row that nobody can read is of no use.
+  void CheckClicks() {
+    Each(kClicks, [&](std::string_view key, std::string_view value) {
+      QueryId query = 0;
+      ItemId item = kNoItem;
+      Status status;
+      if (ParsePageKey(key, &query)) {
+        status = ParsePage(query, value).status();
+      } else if (ParseFeedbackKey(key, &query, &item)) {
+        status = ParseFeedback(query, item, value).status();
+      } else if (!key.starts_with(kPolicyPrefix) || key.size() != 9) {
+        status = Status::Corruption("its key is damaged");
+      }
+      if (status.ok()) return;
+      findings_.Add("clicks: row " + Hex(key) + ": " + status.message());
+      if (status.code() == StatusCode::kCorruption) Drop(kClicks, key);
+    });
+  }
+
   void CheckLog() {
     const Result<std::uint64_t> begin = LogBeginIn(*db_);
     if (!begin.ok() || *begin == 0 || *begin > last_seq_ + 1) {

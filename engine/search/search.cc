@@ -107,7 +107,8 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t search_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const search::Allowed allowed,
                         search::AllowedItems(impl_.get(), filter.get(), *state));
-  const SearchOptions paging = search::ForRerank(options);
+  const search::Reordering reordering = search::PlanReordering(impl_.get(), options);
+  const SearchOptions paging = search::ForReordering(reordering, search::ForRerank(options));
   search::Candidates page;
   if (in_words) {
     std::optional<float> cut;
@@ -131,6 +132,9 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
     ESPY_RETURN_IF_ERROR(search::RerankByMatch(impl_.get(), query, options, &page));
     result.timings.rerank_ms = MillisecondsSince(rerank_start);
   }
+  result.query_id = FormatItemId(impl_->NewQueryId());
+  ESPY_RETURN_IF_ERROR(search::ReorderAndLog(impl_.get(), query, asked, options, reordering, *state,
+                                             &page, &result));
   result.searched = page.searched;
   result.plan = std::move(page.plan);
   result.timings.search_ms = MillisecondsSince(search_start);
@@ -142,9 +146,9 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   for (Hit& hit : result.hits) {
     hit.rank += before;
     if (options.diversity > 0 || in_words || options.rerank != Rerank::kOff) continue;
+    if (result.policy != 0) continue;  // its order has no places to go on from
     hit.cursor = search::FormatCursor({question, hit.score, hit.id, hit.rank});
   }
-  result.query_id = FormatItemId((impl_->env->RandomSeed() | 1) >> 1);
   result.timings.records_ms = MillisecondsSince(records_start);
   return result;
 } catch (const std::bad_alloc&) {

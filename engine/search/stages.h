@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/clicks/ranker.h"
 #include "engine/library_impl.h"
 #include "engine/search/cursor.h"
 #include "engine/where/where.h"
@@ -82,6 +83,21 @@ SearchOptions ForRerank(const SearchOptions& options);
 // A page found with those options -> the page that was asked for.
 Status RerankByMatch(Library::Impl* library, const Query& query, const SearchOptions& options,
                      Candidates* page);
+
+// policy.cc: how a page is ordered beyond similarity, and whether it is logged.
+struct Reordering {
+  std::shared_ptr<const clicks::Loaded> policy;  // null: similarity ranks
+  bool log = false;
+  ClickSettings settings;
+};
+Reordering PlanReordering(Library::Impl* library, const SearchOptions& options);
+// What the page is to be found with, so that there are candidates enough.
+SearchOptions ForReordering(const Reordering& plan, const SearchOptions& options);
+// A page found with those options, in similarity order -> the page that was asked for. Sets the
+// result's policy, and logs the page where the plan says so. An error leaves the page alone.
+Status ReorderAndLog(Library::Impl* library, const Query& query, const Asked& asked,
+                     const SearchOptions& options, const Reordering& plan, const ReadState& state,
+                     Candidates* page, SearchResult* result);
 
 // records.cc
 Result<std::vector<Hit>> ReadHits(Library::Impl* library, const std::vector<Ranked>& rows,

@@ -25,6 +25,7 @@
 #include "espy/backup.h"
 #include "espy/caption.h"
 #include "espy/export.h"
+#include "espy/feedback.h"
 #include "espy/ingest.h"
 #include "espy/migrate.h"
 #include "espy/options.h"
@@ -195,6 +196,26 @@ class ESPY_EXPORT Library {
   Result<SetFieldsReport> SetFields(const SetFieldsOptions& options);
   Result<std::vector<TagCount>> Tags();  // most used first
   Result<std::vector<Failure>> Failures();
+
+  // Durable when it returns, all of it or nothing. NotFound: the search was not logged, or its page
+  // is gone; InvalidArgument: the page did not show the item. ResourceExhausted: a client that is
+  // named gave more than 300 within a minute; the rest of the minute is to be waited for.
+  Status GiveFeedback(std::span<const Feedback> feedback);
+  // Learns an order from the logged pages and what was done with them, judges it on the newest
+  // three tenths, which it has not seen, and switches it on where it surely earns more than what
+  // ranks now. Pages beyond the newest 50,000, or older than a year, are dropped.
+  Result<LearnReport> Learn(const LearnOptions& options = {}, const ProgressFn& progress = {},
+                            std::stop_token stop = {});
+  Result<std::vector<PolicyInfo>> Policies();  // similarity first, then by version
+  // 0: similarity, whose order is then what it was before anything was learned, bit for bit.
+  Status UsePolicy(std::uint64_t version);
+  // A policy as bytes for another library of the same model, and back: its version there. It is
+  // not switched on. InvalidArgument for one that was learned on other features.
+  Result<std::string> ExportPolicy(std::uint64_t version);
+  Result<std::uint64_t> ImportPolicy(const std::string& bytes);
+  Result<ClickSettings> GetClickSettings();
+  Status SetClickSettings(const ClickSettings& settings);
+  Result<ClickCounts> CountClicks();
 
   // Adds a generation to a folder of backups (espy/backup.h) while the library is in use: by this
   // process, and, when this opening is read-only, by another one too. What was acknowledged before

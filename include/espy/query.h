@@ -129,6 +129,12 @@ struct SearchOptions {
   // costs the model's time the first time that it is asked about, and little while it is kept in
   // memory. Not with `all`, `after` or diversity. Hit::score stays what it was, so it no longer
   // falls along the hits; Hit::Parts::match does not either, for the order adds the model's cosine.
+  // Logs the page for GiveFeedback, unless the library's ClickSettings say otherwise: pages that
+  // begin with the first hit and are not reordered by `diversity`. What is logged is not synced
+  // before feedback to it is.
+  bool log = false;
+  std::string client, session;  // who asks and in which sitting, as the caller names them
+  bool by_similarity = false;   // whatever policy ranks
   Rerank rerank = Rerank::kOff;
   std::int64_t rerank_first = 20;
   std::string captioner;
@@ -144,9 +150,10 @@ struct Hit {
   float score = 0;
   float probability = -1;
   struct Parts {
-    float dense = 0;   // cosine with the query vector
-    float text = 0;    // the words' score (BM25); 0 where they do not match or were not asked
-    float policy = 0;  // learned re-ranking (0 without a policy)
+    float dense = 0;  // cosine with the query vector
+    float text = 0;   // the words' score (BM25); 0 where they do not match or were not asked
+    float policy =
+        0;  // the policy's score, which the order of the first 100 follows; 0 without one
     // Of a fused search: places, from 1, among what each found alone; 0: not among those looked at.
     std::int64_t dense_rank = 0;
     std::int64_t text_rank = 0;
@@ -174,6 +181,8 @@ struct SearchResult {
       0;  // items that were candidates: alive, with a vector, passing the filter
   std::string
       plan;  // one line: how it was searched ("exact over 812 items", "hnsw 2 segments + growing")
+  std::uint64_t policy = 0;  // the version that ordered the page; 0: similarity
+  bool logged = false;       // feedback to it can be given
   SearchTimings timings;
   bool cut = false;     // a least score was asked for, or found
   float cut_score = 0;  // hits have at least this cosine

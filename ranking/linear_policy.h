@@ -1,0 +1,30 @@
+// A score that is a weighted sum of features.
+#ifndef ESPY_RANKING_LINEAR_POLICY_H_
+#define ESPY_RANKING_LINEAR_POLICY_H_
+
+#include <utility>
+#include <vector>
+
+#include "ranking/policy.h"
+
+namespace espy::ranking {
+
+class LinearPolicy final : public Policy {
+ public:
+  // A weight for each of the schema's columns.
+  LinearPolicy(FeatureSchema schema, std::vector<double> weights);
+
+  std::string_view kind() const override { return "linear"; }
+  const FeatureSchema& schema() const override { return schema_; }
+  void Score(const FeatureRows& rows, std::span<float> scores) const override;
+
+  const std::vector<double>& weights() const { return weights_; }
+
+ private:
+  FeatureSchema schema_;
+  std::vector<double> weights_;
+};
+
+}  // namespace espy::ranking
+
+#endif  // ESPY_RANKING_LINEAR_POLICY_H_

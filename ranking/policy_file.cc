@@ -1,0 +1,94 @@
+#include "ranking/policy_file.h"
+
+#include <cmath>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "base/status_macros.h"
+
+namespace espy::ranking {
+namespace {
+
+constexpr std::string_view kMagic = "espyrank";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kMostColumns = 256;
+
+Status Damaged() { return Status::Corruption("policy: is damaged; learn it anew"); }
+
+}  // namespace
+
+std::string EncodePolicy(const LearnedPolicy& policy) {
+  std::string out(kMagic);
+  PutFixed(&out, kVersion);
+  PutString(&out, policy.schema.name);
+  PutFixed(&out, policy.schema.version);
+  PutVarint(&out, policy.schema.columns.size());
+  for (std::size_t i = 0; i < policy.schema.columns.size(); ++i) {
+    PutString(&out, policy.schema.columns[i]);
+    PutFixed(&out, policy.weights[i]);
+  }
+  const PolicyFacts& facts = policy.facts;
+  PutFixed(&out, facts.learned_unix);
+  PutString(&out, facts.space);
+  PutFixed(&out, facts.learned_on);
+  PutFixed(&out, facts.judged_on);
+  for (const double x :
+       {facts.value, facts.value_before, facts.gain, facts.gain_lower, facts.gain_upper}) {
+    PutFixed(&out, x);
+  }
+  out += policy.history.Encode();
+  PutFixed(&out, Crc32c(out));
+  return out;
+}
+
+Result<LearnedPolicy> ParsePolicy(std::string_view bytes, const FeatureSchema& schema) {
+  std::uint32_t version = 0, checksum = 0;
+  if (bytes.size() > kMostPolicyBytes || bytes.size() < kMagic.size() + 8 ||
+      !bytes.starts_with(kMagic)) {
+    return Status::Corruption("policy: these bytes are none; give what `espy policy export` wrote");
+  }
+  std::string_view rest = bytes.substr(kMagic.size());
+  GetFixed(&rest, &version);
+  if (version != kVersion) {
+    return Status::Unsupported("policy: layout " + std::to_string(version) +
+                               " is not known here; use the program that wrote it, or learn anew");
+  }
+  std::string_view tail = bytes.substr(bytes.size() - 4);
+  GetFixed(&tail, &checksum);
+  if (Crc32c(bytes.substr(0, bytes.size() - 4)) != checksum) return Damaged();
+  rest.remove_suffix(4);
+  LearnedPolicy policy;
+  std::uint64_t columns = 0;
+  if (!GetString(&rest, &policy.schema.name) || !GetFixed(&rest, &policy.schema.version) ||
+      !GetVarint(&rest, &columns) || columns > kMostColumns) {
+    return Damaged();
+  }
+  for (std::uint64_t i = 0; i < columns; ++i) {
+    double weight = 0;
+    if (!GetString(&rest, &policy.schema.columns.emplace_back()) || !GetFixed(&rest, &weight) ||
+        !std::isfinite(weight)) {
+      return Damaged();
+    }
+    policy.weights.push_back(weight);
+  }
+  if (policy.schema != schema) {
+    return Status::InvalidArgument(
+        "policy: was learned on features " + policy.schema.name + " " +
+        std::to_string(policy.schema.version) + ", and this program ranks by " + schema.name + " " +
+        std::to_string(schema.version) + "; learn it anew with `espy learn`");
+  }
+  PolicyFacts& facts = policy.facts;
+  if (!GetFixed(&rest, &facts.learned_unix) || !GetString(&rest, &facts.space) ||
+      !GetFixed(&rest, &facts.learned_on) || !GetFixed(&rest, &facts.judged_on)) {
+    return Damaged();
+  }
+  for (double* x :
+       {&facts.value, &facts.value_before, &facts.gain, &facts.gain_lower, &facts.gain_upper}) {
+    if (!GetFixed(&rest, x) || std::isnan(*x)) return Damaged();
+  }
+  ESPY_ASSIGN_OR_RETURN(policy.history, ClickHistory::Parse(&rest));
+  if (!rest.empty()) return Damaged();
+  return policy;
+}
+
+}  // namespace espy::ranking

@@ -1,0 +1,318 @@
+// From a search's page over feedback to a learned order, and back to similarity.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include "base/half.h"
+#include "base/random.h"
+#include "engine/library_impl.h"
+#include "ranking/examination.h"
+#include "tests/engine/made_library.h"
+#include "tests/support/temp_dir.h"
+
+namespace espy {
+namespace {
+
+constexpr std::int64_t kDimension = 24;
+constexpr std::uint64_t kItems = 400;
+
+// A library of 400 items, and somebody who likes what lies in one hidden direction.
+class ClicksTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    testing::MadeVectors made(3, kDimension, 20);
+    ASSERT_TRUE(testing::MakeLibrary(path(), kItems, kDimension, [&](std::uint64_t i, Record*) {
+                  vectors_.push_back(made.Near(i));
+                  return vectors_.back();
+                }).ok());
+    for (std::uint64_t i = 0; i < kItems; ++i) ids_.push_back(testing::MadeRecord(i).id);
+    for (float& x : taste_) x = static_cast<float>(random_.Normal());
+    const float length =
+        std::sqrt(std::inner_product(taste_.begin(), taste_.end(), taste_.begin(), 0.0f));
+    for (float& x : taste_) x /= length;
+  }
+  std::string path() const { return dir_ / "library"; }
+  std::unique_ptr<Library> Open(bool read_only = false) {
+    auto library = Library::Open(path(), {.read_only = read_only});
+    EXPECT_TRUE(library.ok()) << library.status().message();
+    return library.ok() ? std::move(*library) : nullptr;
+  }
+  Query Question() {
+    Query query;
+    QueryTerm& term = query.terms.emplace_back();
+    term.kind = QueryTerm::Kind::kVector;
+    term.vector = vectors_[random_.Below(kItems)];
+    for (float& x : term.vector) x += 0.3f * static_cast<float>(random_.Normal()) / 5;
+    return query;
+  }
+  static SearchOptions Logged() {
+    SearchOptions options;
+    options.log = true;
+    return options;
+  }
+  double Liking(ItemId id) const {
+    const std::size_t i =
+        static_cast<std::size_t>(std::find(ids_.begin(), ids_.end(), id) - ids_.begin());
+    const double along =
+        std::inner_product(taste_.begin(), taste_.end(), vectors_[i].begin(), 0.0f);
+    return 1 / (1 + std::exp(-(30 * along - 2)));
+  }
+  // Looks at slots as often as eye tracking says, and clicks what it likes. How much it liked.
+  double Visit(Library* library, bool clicks, std::uint64_t seed) {
+    SearchOptions options;
+    options.log = clicks;
+    const Result<SearchResult> result = library->Search(Question(), options);
+    EXPECT_TRUE(result.ok()) << result.status().message();
+    EXPECT_EQ(result->logged, clicks);
+    const std::vector<double> examined = ranking::PositionExamination(result->hits.size());
+    Random user(seed);
+    std::vector<Feedback> feedback;
+    double liked = 0;
+    for (std::size_t slot = 0; slot < result->hits.size(); ++slot) {
+      const Hit& hit = result->hits[slot];
+      liked += examined[slot] * Liking(hit.id);
+      if (user.Uniform() >= examined[slot] || user.Uniform() >= Liking(hit.id)) continue;
+      Feedback& one = feedback.emplace_back();
+      one.query_id = result->query_id;
+      one.item = hit.id;
+      one.dwell_s = 20;
+    }
+    if (clicks) {
+      const Status given = library->GiveFeedback(feedback);
+      EXPECT_TRUE(given.ok()) << given.message();
+    }
+    return liked;
+  }
+  double Liked(Library* library, int pages) {
+    random_ = Random(77);  // the same questions
+    double sum = 0;
+    for (int i = 0; i < pages; ++i) sum += Visit(library, false, 1);
+    return sum / pages;
+  }
+  static std::vector<std::pair<ItemId, float>> Answer(Library* library, const Query& query,
+                                                      const SearchOptions& options = {}) {
+    std::vector<std::pair<ItemId, float>> hits;
+    const Result<SearchResult> result = library->Search(query, options);
+    EXPECT_TRUE(result.ok());
+    for (const Hit& hit : result->hits) hits.emplace_back(hit.id, hit.score);
+    return hits;
+  }
+  void Live(Library* library, int pages) {
+    for (int i = 0; i < pages; ++i) Visit(library, true, 1000 + static_cast<std::uint64_t>(i));
+  }
+
+  // How many pages are proof enough is chance; more of them always are in the end.
+  Result<LearnReport> LiveUntilLearned(Library* library) {
+    Result<LearnReport> report = LearnReport{};
+    for (int round = 0; round < 8 && report.ok() && !report->switched; ++round) {
+      Live(library, 400);
+      report = library->Learn();
+    }
+    return report;
+  }
+
+  testing::TempDir dir_;
+  std::vector<std::vector<float>> vectors_;
+  std::vector<ItemId> ids_;
+  std::vector<float> taste_ = std::vector<float>(kDimension);
+  Random random_{5};
+};
+
+TEST_F(ClicksTest, APolicyIsLearnedServesBetterAndResetGivesSimilarityBack) {
+  auto library = Open();
+  const Query question = Question();
+  const auto before = Answer(library.get(), question);
+  const double liked_before = Liked(library.get(), 100);
+  const Result<LearnReport> report = LiveUntilLearned(library.get());
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_TRUE(report->switched) << report->why;
+  EXPECT_GT(report->policy.gain_lower, 0);
+  EXPECT_EQ(report->policy.version, 1u);
+  const double liked_after = Liked(library.get(), 100);
+  EXPECT_GT(liked_after, 1.05 * liked_before) << "before " << liked_before;
+  EXPECT_NE(Answer(library.get(), question), before);
+  SearchOptions by_similarity;
+  by_similarity.by_similarity = true;
+  EXPECT_EQ(Answer(library.get(), question, by_similarity), before);
+  library.reset();
+  library = Open();
+  const auto policies = library->Policies();
+  ASSERT_TRUE(policies.ok());
+  ASSERT_EQ(policies->size(), 2u);
+  EXPECT_TRUE((*policies)[1].in_use);
+  ASSERT_TRUE(library->UsePolicy(0).ok());
+  EXPECT_EQ(Answer(library.get(), question), before);
+  EXPECT_TRUE(library->Verify()->problems.empty());
+}
+
+TEST_F(ClicksTest, WithoutLikesNothingIsSwitchedOn) {
+  auto library = Open();
+  for (int i = 0; i < 300; ++i) {  // clicks that depend on the slot alone
+    const Result<SearchResult> result = library->Search(Question(), Logged());
+    const std::vector<double> examined = ranking::PositionExamination(result->hits.size());
+    std::vector<Feedback> feedback;
+    for (std::size_t slot = 0; slot < result->hits.size(); ++slot) {
+      if (random_.Uniform() >= 0.3 * examined[slot]) continue;
+      Feedback& one = feedback.emplace_back();
+      one.query_id = result->query_id;
+      one.item = result->hits[slot].id;
+    }
+    ASSERT_TRUE(library->GiveFeedback(feedback).ok());
+  }
+  const Result<LearnReport> report = library->Learn();
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->switched) << report->why;
+  EXPECT_EQ(library->Policies()->size(), 1u);
+}
+
+TEST_F(ClicksTest, TooFewPagesAreSaid) {
+  auto library = Open();
+  Live(library.get(), 20);
+  const Result<LearnReport> report = library->Learn();
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->switched);
+  EXPECT_NE(report->why.find("too little"), std::string::npos) << report->why;
+}
+
+TEST_F(ClicksTest, FeedbackIsAboutWhatWasShown) {
+  auto library = Open();
+  const Result<SearchResult> result = library->Search(Question(), Logged());
+  ASSERT_TRUE(result.ok());
+  Feedback good;
+  good.query_id = result->query_id;
+  good.item = result->hits[2].id;
+  EXPECT_TRUE(library->GiveFeedback({&good, 1}).ok());
+  good.dwell_s = 30;
+  EXPECT_TRUE(library->GiveFeedback({&good, 1}).ok());  // joined: still one click
+  EXPECT_EQ(library->CountClicks()->clicked, 1u);
+  Feedback elsewhere = good;
+  elsewhere.item = ids_[0] == good.item ? ids_[1] : ids_[0];
+  const bool among = std::any_of(result->hits.begin(), result->hits.end(),
+                                 [&](const Hit& hit) { return hit.id == elsewhere.item; });
+  if (!among) {
+    EXPECT_EQ(library->GiveFeedback({&elsewhere, 1}).code(), StatusCode::kInvalidArgument);
+  }
+  Feedback unknown = good;
+  unknown.query_id = FormatItemId(12345);
+  EXPECT_EQ(library->GiveFeedback({&unknown, 1}).code(), StatusCode::kNotFound);
+  unknown.query_id = "dog";
+  EXPECT_EQ(library->GiveFeedback({&unknown, 1}).code(), StatusCode::kInvalidArgument);
+  // All or nothing.
+  const std::vector<Feedback> both = {good, unknown};
+  EXPECT_FALSE(library->GiveFeedback(both).ok());
+}
+
+TEST_F(ClicksTest, WhatAReaderShowedIsTakenByTheNextWriter) {
+  std::string query;
+  ItemId item = kNoItem;
+  {
+    auto reader = Open(/*read_only=*/true);
+    const Result<SearchResult> result = reader->Search(Question(), Logged());
+    ASSERT_TRUE(result.ok());
+    EXPECT_TRUE(result->logged);
+    query = result->query_id;
+    item = result->hits[0].id;
+  }
+  EXPECT_TRUE(std::filesystem::exists(path() + "/shown/" + query));
+  dir_.Write("library/shown/" + FormatItemId(77), "no page");
+  auto writer = Open();
+  Feedback feedback;
+  feedback.query_id = query;
+  feedback.item = item;
+  const Status given = writer->GiveFeedback({&feedback, 1});
+  EXPECT_TRUE(given.ok()) << given.message();
+  EXPECT_TRUE(std::filesystem::is_empty(path() + "/shown"));
+  EXPECT_EQ(writer->CountClicks()->pages, 1u);
+}
+
+TEST_F(ClicksTest, TheLogCanBeOffAndAFloodOfOneClientIsRefused) {
+  auto library = Open();
+  const Result<SearchResult> result = library->Search(Question(), Logged());
+  std::vector<Feedback> flood(301);
+  for (Feedback& one : flood) {
+    one.query_id = result->query_id;
+    one.item = result->hits[0].id;
+    one.client = "bot";
+  }
+  EXPECT_EQ(library->GiveFeedback(flood).code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(library->CountClicks()->clicked, 0u);
+  flood.resize(300);
+  EXPECT_TRUE(library->GiveFeedback(flood).ok());
+  flood.resize(1);
+  EXPECT_EQ(library->GiveFeedback(flood).code(), StatusCode::kResourceExhausted);
+  ASSERT_TRUE(library->SetClickSettings({.log = false}).ok());
+  EXPECT_FALSE(library->Search(Question(), Logged())->logged);
+  EXPECT_EQ(library->CountClicks()->pages, 1u);
+}
+
+TEST_F(ClicksTest, ExploredPagesShowNothingFromFurtherDown) {
+  auto library = Open();
+  ASSERT_TRUE(library->SetClickSettings({.explore_slots = 2, .explore_within = 15}).ok());
+  int moved = 0;
+  for (int i = 0; i < 60; ++i) {
+    const Query question = Question();
+    SearchOptions deep;
+    deep.k = 15;
+    const auto first = Answer(library.get(), question, deep);
+    const auto page = Answer(library.get(), question, Logged());
+    ASSERT_EQ(page.size(), 10u);
+    int strange = 0;
+    for (std::size_t slot = 0; slot < page.size(); ++slot) {
+      EXPECT_NE(std::find(first.begin(), first.end(), page[slot]), first.end());
+      if (std::find(first.begin(), first.begin() + 10, page[slot]) == first.begin() + 10) ++strange;
+    }
+    EXPECT_LE(strange, 2);
+    moved += strange > 0 ? 1 : 0;
+  }
+  EXPECT_GT(moved, 5);
+  SearchOptions plain;
+  const Query question = Question();
+  EXPECT_EQ(Answer(library.get(), question, plain), Answer(library.get(), question, plain));
+}
+
+TEST_F(ClicksTest, APolicyThatLosesAgainstSimilarityStopsRanking) {
+  auto library = Open();
+  ASSERT_TRUE(LiveUntilLearned(library.get())->switched);
+  ASSERT_TRUE(library->SetClickSettings({.guard_share = 1}).ok());
+  for (float& x : taste_) x = -x;  // and now the opposite is liked
+  for (int i = 0; i < 300; ++i) {
+    Visit(library.get(), true, 5000 + static_cast<std::uint64_t>(i));
+    if ((*library->Policies())[0].in_use) return;
+  }
+  FAIL() << "the policy still ranks";
+}
+
+TEST_F(ClicksTest, PoliciesTravelAndWrongOnesAreRefused) {
+  auto library = Open();
+  ASSERT_TRUE(LiveUntilLearned(library.get())->switched);
+  const std::string bytes = *library->ExportPolicy(1);
+  EXPECT_EQ(*library->ImportPolicy(bytes), 2u);
+  EXPECT_EQ(*library->ExportPolicy(2), bytes);
+  std::string cut = bytes.substr(0, bytes.size() / 2);
+  EXPECT_EQ(library->ImportPolicy(cut).status().code(), StatusCode::kCorruption);
+  EXPECT_EQ(library->ImportPolicy("dog").status().code(), StatusCode::kCorruption);
+  EXPECT_EQ(library->UsePolicy(9).code(), StatusCode::kNotFound);
+}
+
+TEST_F(ClicksTest, PagesOfAPolicyNeitherRepeatNorLose) {
+  auto library = Open();
+  ASSERT_TRUE(LiveUntilLearned(library.get())->switched);
+  const Query question = Question();
+  SearchOptions whole;
+  whole.k = 130;  // beyond what a policy orders
+  const auto all = Answer(library.get(), question, whole);
+  std::vector<std::pair<ItemId, float>> paged;
+  for (std::int64_t at = 0; at < 130; at += 13) {
+    SearchOptions page;
+    page.k = 13;
+    page.offset = at;
+    for (const auto& hit : Answer(library.get(), question, page)) paged.push_back(hit);
+  }
+  EXPECT_EQ(paged, all);
+}
+
+}  // namespace
+}  // namespace espy

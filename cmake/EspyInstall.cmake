@@ -20,7 +20,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/EspyConfigVersion.cmake C
 install(FILES ${PROJECT_BINARY_DIR}/EspyConfig.cmake ${PROJECT_BINARY_DIR}/EspyConfigVersion.cmake
         DESTINATION ${ESPY_CMAKE_DIR})
 
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/espy-mini DESTINATION ${CMAKE_INSTALL_DATADIR}/espy/models)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/espy-mini ${PROJECT_SOURCE_DIR}/models/espy-mini-caption
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/espy/models)
 install(FILES ${PROJECT_SOURCE_DIR}/docs/man/espy.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -80,4 +80,4 @@ TEXT_SUFFIXES = {".cc", ".h", ".cu", ".cuh", ".cmake", ".txt", ".md", ".py", ".s
 CODE_SUFFIXES = {".cc", ".h", ".cu", ".cuh"}
 # Data that a program wrote, or that a test needs as it is.
 GENERATED = ("tests/fuzz/seeds/", "tests/imaging/data/", "tests/encoders/data/",
-             "tests/encoders/tokenizers/", "tests/compat/", "tests/training/goldens.json", "models/espy-mini/", "docs/man/")
+             "tests/encoders/tokenizers/", "tests/compat/", "tests/training/goldens.json", "models/espy-mini/", "models/espy-mini-caption/", "docs/man/")

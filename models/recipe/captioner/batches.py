@@ -23,25 +23,31 @@ from captioner.grammar import CHANGES, FORM_WORDS
 
 SIDE = 96
 CAPTION_ASKED = 0.8  # share of the matched texts that are the caption itself
+TWIN_ASKED = 0.7     # share of those whose false sentence is the same one with a single change, where there is a false one
+# How often a false sentence is changed in which way, relative to each other: counts and colours are learned first.
+FALSE_SHARES = np.array([{"order": 3.0, "count": 0.5, "colour": 0.5, "place": 1.0, "object": 1.5}[c] for c in CHANGES])
 
 
-def ready(folder, tokenizer_folder, wordnet, side="train"):
-    """The shards of a side, with the tokenizer, the tags and the token caches made where they are missing."""
+def ready(folder, wordnet, side="train"):
+    """The shards of a side, with the tokenizer, the tags and the token caches made where they are missing.
+
+    The tokenizer stays beside the shards that it coded: learning it again gives some words other ids, and caches and
+    vocabulary would no longer be of one model."""
     stems = sorted({Path(str(f)[:-3]) for f in folder.glob(f"{side}-*.u8")})
     if not stems:
         raise SystemExit(f"{folder} holds no {side} shard: run python -m captioner.data first")
-    if not (tokenizer_folder / "tokenizer.json").exists():
+    if not (folder / "tokenizer.json").exists():
         texts, tags = [], {}
         for stem in stems[:8]:
             for r in tokens.records(stem):
                 texts += [t for t, _ in r["true"]]
                 for tag in r["tags"]:
                     tags[tag] = tags.get(tag, 0) + 1
-        tokens.write(tokenizer_folder, tokens.learn(texts))
+        tokens.write(folder, tokens.learn(texts))
         kept = sorted({t for t, n in tags.items() if n > 1 and t not in FORM_WORDS} | set(lexicon.COLOURS))
-        (tokenizer_folder / "tags.json").write_text(json.dumps(kept))
-    tokenizer = tokens.Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
-    tags = {t: n for n, t in enumerate(json.loads((tokenizer_folder / "tags.json").read_text()))}
+        (folder / "tags.json").write_text(json.dumps(kept))
+    tokenizer = tokens.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tags = {t: n for n, t in enumerate(json.loads((folder / "tags.json").read_text()))}
     for stem in stems:
         if not Path(f"{stem}.npz").exists():
             tokens.coded(stem, tokenizer, wordnet, tags, CHANGES)
@@ -94,7 +100,11 @@ class Stream:
             caption[row] = first + rng.integers(s.captions[n])
             text[row] = caption[row] if rng.random() < CAPTION_ASKED else first + rng.integers(s.trues[n])
             if s.first[n + 1] > first + s.trues[n]:
-                false[row] = rng.integers(first + s.trues[n], s.first[n + 1])
+                others = np.arange(first + s.trues[n], s.first[n + 1])
+                share = FALSE_SHARES[s.kind[others]]
+                false[row] = rng.choice(others, p=share / share.sum())
+                if s.twin[false[row]] >= 0 and rng.random() < TWIN_ASKED:
+                    text[row] = s.twin[false[row]]
             said[row, s.said_of(text[row])] = 1
             shown[row, s.shown_in(n)] = 1
         true = (shown @ said.T) >= said.sum(1) - 0.5

@@ -9,6 +9,7 @@ annealed; `--minutes` may be raised or lowered for a later start, which moves th
 import argparse
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -25,9 +26,9 @@ from train import rate
 
 STAGES = ((0.6, 64), (1.01, 96))  # (until this share of the budget, px); the picture tower begins as one that knows both
 MEAN_DECAY = 0.995
-MATCH_EVERY = 2   # steps between those that also match and contrast; every one writes
+MATCH_EVERY = 1   # steps between those that also match and contrast; every one writes
 SMOOTHING = 0.05  # of the labels, when writing
-HELD_FALSE, HELD_MATE = 0.75, 0.7  # how often the negative is the changed sentence or the mate, where there is one
+HELD_FALSE, HELD_MATE = 0.9, 0.7  # how often the negative is the changed sentence or the mate, where there is one
 OTHER_PICTURES = 0.15  # share of the texts that are asked about a false picture though they have no mate
 
 
@@ -249,8 +250,10 @@ def main():
     torch.set_flush_denormal(True)
     options.run.mkdir(parents=True, exist_ok=True)
     wordnet = lexicon.WordNet(f"{options.cache}/pkgs/wordnet-base/usr/share/wordnet")
-    shards, tags = batches.ready(options.cache / "caption", options.run, wordnet)
-    held = batches.ready(options.cache / "caption", options.run, wordnet, "val")[0][0]
+    shards, tags = batches.ready(options.cache / "caption", wordnet)
+    held = batches.ready(options.cache / "caption", wordnet, "val")[0][0]
+    for name in tokens.FILES:
+        shutil.copy(options.cache / "caption" / name, options.run)
     run = Run(options)
     resumed = run.restore(options.run)
     stream = iter(batches.Stream(shards, tags, options.batch, options.seed + 1000 * run.step))

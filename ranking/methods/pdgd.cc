@@ -10,15 +10,11 @@ namespace {
 // two slots exchanged.
 class DrawnSlots {
  public:
-  DrawnSlots(const FeatureRows& rows, std::span<const double> weights,
-             std::span<const std::uint32_t> shown)
-      : shown_(shown), scores_(rows.rows()), weights_(rows.rows()) {
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      for (std::size_t a = 0; a < weights.size(); ++a) scores_[i] += weights[a] * rows[i][a];
-    }
+  DrawnSlots(std::span<const double> scores, std::span<const std::uint32_t> shown)
+      : shown_(shown), scores_(scores), weights_(scores.size()) {
     const double greatest = *std::max_element(scores_.begin(), scores_.end());
     double sum = 0;
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
+    for (std::size_t i = 0; i < scores.size(); ++i) {
       weights_[i] = std::exp(scores_[i] - greatest);
       sum += weights_[i];
     }
@@ -42,31 +38,47 @@ class DrawnSlots {
 
  private:
   std::span<const std::uint32_t> shown_;
-  std::vector<double> scores_, weights_;
+  std::span<const double> scores_;
+  std::vector<double> weights_;
   std::vector<double> left_;  // by slot: the weights that could have stood there
 };
 
 }  // namespace
 
-std::vector<double> PdgdGradient(const FeatureRows& rows, std::span<const double> weights,
-                                 std::span<const std::uint32_t> shown,
-                                 const std::vector<bool>& clicked) {
-  std::vector<double> gradient(weights.size());
+std::vector<double> PdgdCoefficients(std::span<const double> scores,
+                                     std::span<const std::uint32_t> shown,
+                                     const std::vector<bool>& clicked) {
+  std::vector<double> coefficients(shown.size());
   std::size_t seen = 0;  // slots
   for (std::size_t k = 0; k < shown.size(); ++k) {
     if (clicked[k]) seen = std::min(k + 2, shown.size());
   }
-  if (seen == 0) return gradient;
-  const DrawnSlots page(rows, weights, shown);
+  if (seen == 0) return coefficients;
+  const DrawnSlots page(scores, shown);
   for (std::size_t c = 0; c < seen; ++c) {
     if (!clicked[c]) continue;
     for (std::size_t u = 0; u < seen; ++u) {
       if (clicked[u]) continue;
       const double sigmoid = 1 / (1 + std::exp(page.score(u) - page.score(c)));
       const double scale = page.Exchanged(std::min(c, u), std::max(c, u)) * sigmoid * (1 - sigmoid);
-      for (std::size_t a = 0; a < weights.size(); ++a) {
-        gradient[a] += scale * (rows[shown[c]][a] - rows[shown[u]][a]);
-      }
+      coefficients[c] += scale;
+      coefficients[u] -= scale;
+    }
+  }
+  return coefficients;
+}
+
+std::vector<double> PdgdGradient(const FeatureRows& rows, std::span<const double> weights,
+                                 std::span<const std::uint32_t> shown,
+                                 const std::vector<bool>& clicked) {
+  std::vector<double> scores(rows.rows()), gradient(weights.size());
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    for (std::size_t a = 0; a < weights.size(); ++a) scores[i] += weights[a] * rows[i][a];
+  }
+  const std::vector<double> coefficients = PdgdCoefficients(scores, shown, clicked);
+  for (std::size_t k = 0; k < shown.size(); ++k) {
+    for (std::size_t a = 0; a < weights.size(); ++a) {
+      gradient[a] += coefficients[k] * rows[shown[k]][a];
     }
   }
   return gradient;

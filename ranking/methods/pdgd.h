@@ -18,7 +18,13 @@
 
 namespace espy::ranking {
 
-// The sum above, before it is scaled by a. `clicked` by slot.
+// By slot: how much the sum moves the score of what was shown there, so that the step is
+// a sum over slots of coefficient * grad s, for scores of any kind. `clicked` by slot.
+std::vector<double> PdgdCoefficients(std::span<const double> scores,
+                                     std::span<const std::uint32_t> shown,
+                                     const std::vector<bool>& clicked);
+
+// The sum itself for s = w . x.
 std::vector<double> PdgdGradient(const FeatureRows& rows, std::span<const double> weights,
                                  std::span<const std::uint32_t> shown,
                                  const std::vector<bool>& clicked);

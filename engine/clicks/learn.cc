@@ -67,6 +67,8 @@ class Learner {
   Status Read(storage::SpaceNumber space);
   Status Learn(const ProgressFn& progress, const std::stop_token& stop, LearnReport* report);
   const ranking::LearnedPolicy& policy() const { return policy_; }
+  // Older pages are not looked at: there are too many. 0: all are.
+  storage::QueryId oldest() const { return oldest_; }
 
  private:
   using Weights = std::vector<double>;
@@ -84,6 +86,7 @@ class Learner {
   LearnOptions options_;
   Weights prior_;
   std::vector<Logged> pages_;  // in order of time
+  storage::QueryId oldest_ = 0;
   std::size_t learn_end_ = 0, choose_end_ = 0;
   std::vector<std::vector<float>> features_;  // of the pages up to learn_end_, as they were then
   ranking::ClickHistory history_;             // of those pages
@@ -115,7 +118,10 @@ Status Learner::Read(storage::SpaceNumber space) {
     logged.page = page;
     return true;
   }));
-  if (pages_.size() > kMostPages) pages_.erase(pages_.begin(), pages_.end() - kMostPages);
+  if (pages_.size() > kMostPages) {
+    pages_.erase(pages_.begin(), pages_.end() - kMostPages);
+    oldest_ = pages_.front().page.query;
+  }
   CapClients(&pages_);
   const double n = static_cast<double>(pages_.size());
   learn_end_ = static_cast<std::size_t>(kLearnShare * n);
@@ -269,6 +275,9 @@ Result<LearnReport> Library::Learn(const LearnOptions& options, const ProgressFn
   report.dry_run = options.dry_run;
   Learner learner(impl_.get(), options);
   ESPY_RETURN_IF_ERROR(learner.Read(space.number));
+  if (!options.dry_run && learner.oldest() > 0) {
+    ESPY_RETURN_IF_ERROR(impl_->store->DropPages(learner.oldest()));
+  }
   const Status learned = learner.Learn(progress, stop, &report);
   report.seconds = static_cast<double>(impl_->env->MonotonicNs() - began) * 1e-9;
   if (learned.code() == StatusCode::kCancelled) {

@@ -163,6 +163,7 @@ Status ReorderAndLog(Library::Impl* library, const Query& query, const Asked& as
   const std::int64_t before = options.rerank != Rerank::kOff ? 0 : options.offset;
   rows.erase(rows.begin(), rows.begin() + std::min<std::ptrdiff_t>(before, std::ssize(rows)));
   if (std::ssize(rows) > options.k) rows.resize(static_cast<std::size_t>(options.k));
+  page->by_score = !plan.policy && std::is_sorted(drawn.order.begin(), drawn.order.end());
   if (plan.policy) {
     result->policy = plan.policy->version;
     page->plan += "; ordered by policy " + std::to_string(plan.policy->version);

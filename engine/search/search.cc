@@ -145,8 +145,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t before = after ? after->rank : options.offset;
   for (Hit& hit : result.hits) {
     hit.rank += before;
-    if (options.diversity > 0 || in_words || options.rerank != Rerank::kOff) continue;
-    if (result.policy != 0) continue;  // its order has no places to go on from
+    if (options.diversity > 0 || in_words || !page.by_score) continue;
     hit.cursor = search::FormatCursor({question, hit.score, hit.id, hit.rank});
   }
   result.timings.records_ms = MillisecondsSince(records_start);

@@ -47,6 +47,7 @@ struct Candidates {
   std::vector<Ranked> rows;   // best first
   std::int64_t searched = 0;  // items that could have been among them
   std::string plan;           // one line for people
+  bool by_score = true;       // rows fall along their score, so that a place is one to go on from
 };
 
 // terms.cc

@@ -268,6 +268,18 @@ TEST_F(ClicksTest, ExploredPagesShowNothingFromFurtherDown) {
     moved += strange > 0 ? 1 : 0;
   }
   EXPECT_GT(moved, 5);
+  // What chance moved is no place to go on from.
+  int placeless = 0;
+  for (int i = 0; i < 60; ++i) {
+    const Result<SearchResult> result = library->Search(Question(), Logged());
+    ASSERT_TRUE(result.ok());
+    const bool falls = std::is_sorted(result->hits.begin(), result->hits.end(),
+                                      [](const Hit& a, const Hit& b) { return a.score > b.score; });
+    const bool placed = !result->hits[0].cursor.empty();
+    EXPECT_TRUE(falls || !placed);
+    placeless += placed ? 0 : 1;
+  }
+  EXPECT_GT(placeless, 5);
   SearchOptions plain;
   const Query question = Question();
   EXPECT_EQ(Answer(library.get(), question, plain), Answer(library.get(), question, plain));

@@ -162,6 +162,14 @@ Json PolicyToJson(const PolicyInfo& policy) {
   out["gain_upper"] = number(policy.gain_upper);
   out["weights"] = Json::object();
   for (const auto& [feature, weight] : policy.weights) out["weights"][feature] = number(weight);
+  out["stops"] = Json::array();
+  for (const StopInfo& stop : policy.stops) {
+    out["stops"].push_back({{"of", stop.phrases ? "phrases" : "examples"},
+                            {"f1", number(stop.f1)},
+                            {"f1_fixed", number(stop.f1_fixed)},
+                            {"f1_all", number(stop.f1_all)},
+                            {"calibration", number(stop.calibration)}});
+  }
   return out;
 }
 

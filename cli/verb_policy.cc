@@ -89,6 +89,13 @@ Outcome Show(Session* session, const PolicyFlags& flags) {
   }
   session->out.Write(table.Format());
   if (policy->version != 0) session->out.Line(GainLine(*policy));
+  for (const StopInfo& stop : policy->stops) {
+    session->out.Line("--min-score auto ends lists of " +
+                      std::string(stop.phrases ? "phrases" : "examples") +
+                      " by what was learned: F1 " + FormatFixed(stop.f1, 3) + ", " +
+                      FormatFixed(stop.f1_fixed, 3) + " by the best fixed cut-off, " +
+                      FormatFixed(stop.f1_all, 3) + " without a cut");
+  }
   return kDone;
 }
 

@@ -12,8 +12,32 @@ namespace {
 constexpr std::string_view kMagic = "espyrank";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kMostColumns = 256;
+constexpr std::size_t kMostStops = 2;
 
 Status Damaged() { return Status::Corruption("policy: is damaged; learn it anew"); }
+
+void PutStop(std::string* out, const PolicyStop& stop) {
+  out->push_back(stop.phrases ? 1 : 0);
+  const StopModel& m = stop.model;
+  const StopRecord& r = stop.record;
+  for (const double x : {m.intercept, m.cosine, m.drop, m.cost, r.f1, r.f1_fixed, r.f1_all,
+                         r.gain_lower, r.calibration}) {
+    PutFixed(out, x);
+  }
+}
+
+bool GetStop(std::string_view* bytes, PolicyStop* stop) {
+  std::uint8_t kind = 0;
+  if (!GetFixed(bytes, &kind) || kind > 1) return false;
+  stop->phrases = kind == 1;
+  StopModel& m = stop->model;
+  StopRecord& r = stop->record;
+  for (double* x : {&m.intercept, &m.cosine, &m.drop, &m.cost, &r.f1, &r.f1_fixed, &r.f1_all,
+                    &r.gain_lower, &r.calibration}) {
+    if (!GetFixed(bytes, x) || !std::isfinite(*x)) return false;
+  }
+  return m.cost > 0 && m.cost < 1 && m.cosine > m.drop;
+}
 
 }  // namespace
 
@@ -37,6 +61,7 @@ std::string EncodePolicy(const LearnedPolicy& policy) {
     PutFixed(&out, x);
   }
   out += policy.history.Encode();
+  for (const PolicyStop& stop : policy.stops) PutStop(&out, stop);  // to the end
   PutFixed(&out, Crc32c(out));
   return out;
 }
@@ -87,7 +112,11 @@ Result<LearnedPolicy> ParsePolicy(std::string_view bytes, const FeatureSchema& s
     if (!GetFixed(&rest, x) || std::isnan(*x)) return Damaged();
   }
   ESPY_ASSIGN_OR_RETURN(policy.history, ClickHistory::Parse(&rest));
-  if (!rest.empty()) return Damaged();
+  while (!rest.empty()) {
+    if (policy.stops.size() == kMostStops || !GetStop(&rest, &policy.stops.emplace_back())) {
+      return Damaged();
+    }
+  }
   return policy;
 }
 

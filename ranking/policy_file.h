@@ -13,6 +13,7 @@
 #include "ranking/click_history.h"
 #include "ranking/features.h"
 #include "ranking/linear_policy.h"
+#include "ranking/stop.h"
 
 namespace espy::ranking {
 
@@ -27,11 +28,20 @@ struct PolicyFacts {
   bool operator==(const PolicyFacts&) const = default;
 };
 
+// Where lists end, of the questions that have words or of those that have none.
+struct PolicyStop {
+  bool phrases = true;
+  StopModel model;
+  StopRecord record;
+  bool operator==(const PolicyStop&) const = default;
+};
+
 struct LearnedPolicy {
   FeatureSchema schema;
   std::vector<double> weights;
   ClickHistory history;
   PolicyFacts facts;
+  std::vector<PolicyStop> stops;  // at most one of each kind
 
   std::unique_ptr<LinearPolicy> Linear() const {
     return std::make_unique<LinearPolicy>(schema, weights);

@@ -14,6 +14,7 @@
 #include "base/status_macros.h"
 #include "engine/clicks/policies.h"
 #include "engine/clicks/shortlist.h"
+#include "engine/clicks/stops.h"
 #include "engine/out_of_memory.h"
 #include "ranking/estimate/judge.h"
 #include "ranking/examination.h"
@@ -81,6 +82,7 @@ class Learner {
   Result<std::vector<ranking::JudgedPage>> Judged(std::size_t begin, std::size_t end,
                                                   const Weights& weights);
   ranking::JudgeOptions HowToJudge() const;
+  std::vector<ranking::PolicyStop> Stops() const;
 
   Library::Impl* library_;
   LearnOptions options_;
@@ -198,6 +200,16 @@ ranking::JudgeOptions Learner::HowToJudge() const {
   return judge;
 }
 
+std::vector<ranking::PolicyStop> Learner::Stops() const {
+  clicks::StopPages learn, judge;
+  for (std::size_t i = 0; i < pages_.size(); ++i) {
+    const Logged& logged = pages_[i];
+    (i < choose_end_ ? learn : judge)
+        .Add(logged.page, logged.rewards, logged.weight, logged.group, options_.position_bias);
+  }
+  return clicks::LearnStops(learn, judge, options_.confidence);
+}
+
 Status Learner::Learn(const ProgressFn& progress, const std::stop_token& stop,
                       LearnReport* report) {
   report->pages = pages_.size();
@@ -246,7 +258,10 @@ Status Learner::Learn(const ProgressFn& progress, const std::stop_token& stop,
   facts.gain_upper = verdict.gain.upper;
   policy_.schema = ranking::ShortlistSchema();
   policy_.weights = best;
-  if (report->switched) ESPY_RETURN_IF_ERROR(LearnFrom(pages_.size(), progress, stop));
+  if (report->switched) {
+    policy_.stops = Stops();
+    ESPY_RETURN_IF_ERROR(LearnFrom(pages_.size(), progress, stop));
+  }
   policy_.history = std::move(history_);
   return Status::Ok();
 }

@@ -26,6 +26,11 @@ PolicyInfo InfoOf(std::uint64_t version, const ranking::LearnedPolicy& policy) {
   for (std::size_t i = 0; i < policy.weights.size(); ++i) {
     info.weights.emplace_back(policy.schema.columns[i], policy.weights[i]);
   }
+  for (const ranking::PolicyStop& stop : policy.stops) {
+    const ranking::StopRecord& record = stop.record;
+    info.stops.push_back(
+        {stop.phrases, record.f1, record.f1_fixed, record.f1_all, record.calibration});
+  }
   return info;
 }
 

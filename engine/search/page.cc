@@ -124,10 +124,40 @@ std::optional<float> CutOf(const std::vector<float>& ranking,
 
 }  // namespace
 
+namespace {
+
+// Where the policy that ranks says that this kind of question ends; null where it does not.
+std::shared_ptr<const clicks::Loaded> PolicyOfStop(Library::Impl* library, const Asked& asked,
+                                                   const SearchOptions& options,
+                                                   const ReadState& state,
+                                                   const ranking::StopModel** model) {
+  std::shared_ptr<const clicks::Loaded> policy;
+  if (!options.by_similarity) policy = library->ranker->InUse();
+  // Cosines of another space mean something else.
+  if (!policy || policy->policy.facts.space != state.space->row.space_id) return nullptr;
+  for (const ranking::PolicyStop& stop : policy->policy.stops) {
+    if (stop.phrases != asked.in_words) continue;
+    *model = &stop.model;
+    return policy;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 Result<std::optional<float>> CutScore(Library::Impl* library, const Asked& asked,
                                       const SearchOptions& options, const ReadState& state) {
   if (options.has_min_score) return std::optional<float>(options.min_score);
   if (!options.auto_min_score) return std::optional<float>();
+  const ranking::StopModel* stop = nullptr;
+  if (const auto policy = PolicyOfStop(library, asked, options, state, &stop)) {
+    ESPY_ASSIGN_OR_RETURN(
+        const Candidates best,
+        FindCandidates(library, asked, Allowed(), 1, options.exact || options.all, options, state));
+    if (best.rows.empty()) return std::optional<float>();
+    return std::optional<float>(
+        static_cast<float>(stop->LeastCosine(static_cast<double>(best.rows[0].parts.dense))));
+  }
   const bool calibrated = asked.one_phrase && state.space->Probability(0) >= 0;
   std::vector<float> background;
   if (!calibrated) {

@@ -31,6 +31,7 @@ struct Asked {
   // One phrase without arithmetic: what a model's calibrated probability speaks of.
   // An adapter moves cosines: nothing is calibrated then.
   bool one_phrase = false;
+  bool in_words = false;  // some term is a phrase
 };
 
 // The items that pass --where; null lets all pass.

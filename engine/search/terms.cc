@@ -155,6 +155,9 @@ Result<Asked> EncodeQuery(Library::Impl* library, const Query& query, bool adapt
     left = Normalize(asked.vector);
   }
   if (!left) return Status::InvalidArgument("query: its terms cancel out; change a weight");
+  asked.in_words = std::any_of(query.terms.begin(), query.terms.end(), [](const QueryTerm& term) {
+    return term.kind == QueryTerm::Kind::kText;
+  });
   asked.one_phrase = !examples && !adapts && query.terms.size() == 1 &&
                      query.terms[0].kind == QueryTerm::Kind::kText && query.terms[0].weight > 0;
   return asked;

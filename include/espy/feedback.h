@@ -52,6 +52,14 @@ struct LearnOptions {
   double position_bias = 1;
 };
 
+// Where a policy ends lists under SearchOptions::auto_min_score, and how that did on the held-out
+// pages: F1 over what was shown, of it, of the best fixed cosine, and of cutting nothing.
+struct StopInfo {
+  bool phrases = true;  // of questions in words; false: of those without any
+  double f1 = 0, f1_fixed = 0, f1_all = 0;
+  double calibration = 0;  // clicks that it expected, by those that there were
+};
+
 struct PolicyInfo {
   std::uint64_t version = 0;  // 0: similarity
   bool in_use = false;
@@ -62,6 +70,7 @@ struct PolicyInfo {
   double value = 0, value_before = 0;
   double gain = 0, gain_lower = 0, gain_upper = 0;
   std::vector<std::pair<std::string, double>> weights;  // by feature
+  std::vector<StopInfo> stops;                          // those that proved themselves
 };
 
 struct LearnReport {

@@ -96,10 +96,12 @@ struct SearchOptions {
                         // a probability then
   bool exact = false;   // search every vector exactly, whatever index there is
 
-  // Leave out what is not related (not together with has_min_score). For one phrase and a model
-  // with a calibrated probability: the hits end where their expected F1 is greatest. Else they end
-  // where more than three in ten would be there by chance, judged by the scores of a sample of the
-  // library. SearchResult::cut_score tells where the cut was.
+  // Leave out what is not related (not together with has_min_score). Where a policy ranks that has
+  // learned when people go on, the hits end where one more is worth less than it costs
+  // (docs/ranking.md). Else, for one phrase and a model with a calibrated probability, they end
+  // where their expected F1 is greatest. Else they end where more than three in ten would be there
+  // by chance, judged by the scores of a sample of the library. SearchResult::cut_score tells
+  // where the cut was.
   bool auto_min_score = false;
   // Every item that passes min_score (or the automatic cut), by exact comparison; k is not looked
   // at. At most 1,000,000.

@@ -8,8 +8,11 @@
 
 #include "base/half.h"
 #include "base/random.h"
+#include "engine/clicks/stops.h"
 #include "engine/library_impl.h"
 #include "ranking/examination.h"
+#include "ranking/policy_file.h"
+#include "ranking/shortlist_features.h"
 #include "tests/engine/made_library.h"
 #include "tests/support/temp_dir.h"
 
@@ -307,6 +310,88 @@ TEST_F(ClicksTest, PoliciesTravelAndWrongOnesAreRefused) {
   EXPECT_EQ(library->ImportPolicy(cut).status().code(), StatusCode::kCorruption);
   EXPECT_EQ(library->ImportPolicy("dog").status().code(), StatusCode::kCorruption);
   EXPECT_EQ(library->UsePolicy(9).code(), StatusCode::kNotFound);
+}
+
+TEST_F(ClicksTest, ThePolicyEndsListsWhereItLearnedTo) {
+  auto library = Open();
+  ASSERT_TRUE(LiveUntilLearned(library.get())->switched);
+  const Query question = Question();
+  SearchOptions similar;
+  similar.by_similarity = true;
+  const auto hits = Answer(library.get(), question, similar);
+  ASSERT_EQ(hits.size(), 10u);
+  SearchOptions cut;
+  cut.auto_min_score = true;
+  SearchOptions cut_similar = cut;
+  cut_similar.by_similarity = true;
+  const auto before = Answer(library.get(), question, cut_similar);
+
+  auto policy = ranking::ParsePolicy(*library->ExportPolicy(1), ranking::ShortlistSchema());
+  ASSERT_TRUE(policy.ok());
+  const double least = (static_cast<double>(hits[4].second) + hits[5].second) / 2;
+  const ranking::StopModel model = {.intercept = -10 * least, .cosine = 10, .cost = 0.5};
+  policy->stops = {{/*phrases=*/false, model, {}}};
+  ASSERT_EQ(*library->ImportPolicy(ranking::EncodePolicy(*policy)), 2u);
+  policy->stops[0].phrases = true;
+  ASSERT_EQ(*library->ImportPolicy(ranking::EncodePolicy(*policy)), 3u);
+  policy->stops[0].phrases = false;
+  policy->facts.space = "of another model";
+  ASSERT_EQ(*library->ImportPolicy(ranking::EncodePolicy(*policy)), 4u);
+
+  ASSERT_TRUE(library->UsePolicy(2).ok());
+  const Result<SearchResult> result = library->Search(question, cut);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->hits.size(), 5u);
+  EXPECT_TRUE(result->cut);
+  EXPECT_NEAR(result->cut_score, least, 1e-6);
+  EXPECT_EQ(Answer(library.get(), question, cut_similar), before);
+  SearchOptions all = cut;
+  all.all = true;
+  EXPECT_EQ(Answer(library.get(), question, all).size(), 5u);
+  // Neither a stop of phrases nor one of another space's cosines has a say.
+  const Result<SearchResult> old = library->Search(question, cut_similar);
+  for (const std::uint64_t version : {3, 4}) {
+    ASSERT_TRUE(library->UsePolicy(version).ok());
+    EXPECT_EQ(library->Search(question, cut)->cut_score, old->cut_score) << version;
+  }
+  ASSERT_TRUE(library->UsePolicy(0).ok());
+  EXPECT_EQ(Answer(library.get(), question, cut), before);
+}
+
+// Phrases are clicked where their cosine is near to the best one, examples wherever they stand, and
+// pages of words where their cosine is low.
+TEST(Stops, AreLearnedOfEachKindOfQuestionApart) {
+  Random random(9);
+  clicks::StopPages learn, judge;
+  const std::vector<double> examination = ranking::PositionExamination(10);
+  for (int i = 0; i < 6000; ++i) {
+    storage::PageRow page;
+    page.vector = {0, 0};
+    const int kind = i % 3;
+    if (kind != 1) page.phrase = "a fox";
+    const double top = 0.2 + 0.5 * random.Uniform();
+    double cosine = top;
+    std::vector<double> rewards;
+    for (std::uint16_t slot = 0; slot < 10; ++slot) {
+      storage::PageCandidate candidate;
+      candidate.dense = static_cast<float>(cosine);
+      if (kind == 2) candidate.text = 3;
+      page.candidates.push_back(candidate);
+      page.shown.push_back(slot);
+      const double drop = top - cosine;
+      const double wanted = kind == 0 ? (drop < 0.1 ? 0.8 : 0.05) : kind == 1 ? 0.4 : 4 * drop;
+      rewards.push_back(random.Uniform() < examination[slot] * std::min(wanted, 1.0) ? 1 : 0);
+      cosine -= 0.05 * random.Uniform();
+    }
+    (i < 4000 ? learn : judge).Add(page, rewards, 1, 0, 1);
+  }
+  EXPECT_EQ(judge.of(true).size() + judge.of(false).size(), 1333u);
+  const std::vector<ranking::PolicyStop> stops = clicks::LearnStops(learn, judge, 0.95);
+  ASSERT_EQ(stops.size(), 1u);
+  EXPECT_TRUE(stops[0].phrases);
+  for (const double top : {0.3, 0.5, 0.7}) {
+    EXPECT_NEAR(stops[0].model.LeastCosine(top), top - 0.1, 0.04) << top;
+  }
 }
 
 TEST_F(ClicksTest, PagesOfAPolicyNeitherRepeatNorLose) {

@@ -200,6 +200,8 @@ LearnedPolicy SamplePolicy() {
   policy.history.Add(vector, std::vector<Choice>{{7, vector, 1, 1}, {8, vector, 0.5, 0}});
   policy.facts.space = "abc";
   policy.facts.gain = 0.5;
+  policy.stops.push_back(
+      {false, {.intercept = -1, .cosine = 8, .drop = -3, .cost = 0.3}, {.f1 = 0.6}});
   return policy;
 }
 
@@ -210,6 +212,7 @@ TEST(PolicyFile, ComesBackAsItWas) {
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->weights, policy.weights);
   EXPECT_EQ(read->facts, policy.facts);
+  EXPECT_EQ(read->stops, policy.stops);
   EXPECT_EQ(read->history.Popularity(7), policy.history.Popularity(7));
   EXPECT_EQ(EncodePolicy(*read), bytes);
 }

@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/progress_meter.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 
@@ -17,6 +19,7 @@ struct FeedbackFlags {
   bool reject = false;
   std::string client;
   std::string log;  // "on", "off" or ""
+  ClickExportOptions out;
 };
 
 Outcome ShowCounts(Session* session, Library* library) {
@@ -42,9 +45,41 @@ Outcome ShowCounts(Session* session, Library* library) {
   return kDone;
 }
 
+Outcome ExportLog(Session* session, const ClickExportOptions& options) {
+  Result<std::unique_ptr<Library>> library = OpenSessionLibrary(*session, Access::kRead);
+  if (!library.ok()) return library.status();
+  GracefulStop graceful("espy: stopping; no file is written");
+  ProgressMeter meter(session->shows_progress());
+  const Result<ClickExportReport> report = (*library)->ExportClicks(
+      options, [&meter](const Progress& p) { meter.Show(p); }, graceful.token());
+  meter.Clear();
+  if (!report.ok()) return report.status();
+  if (session->json) {
+    Json line;
+    line["pages"] = report->pages;
+    line["feedback"] = report->feedback;
+    line["bytes"] = report->bytes;
+    session->out.Line(ToLine(line));
+  } else if (!session->quiet) {
+    session->out.Line(Plural(report->pages, "page") + " with feedback about " +
+                      Plural(report->feedback, "picture") + ", " + FormatBytes(report->bytes));
+  }
+  return report->pages > 0 ? kDone : kNothing;
+}
+
 Outcome GiveFeedback(Session* session, const FeedbackFlags& flags) {
   if (!flags.log.empty() && !flags.words.empty()) {
     return Status::InvalidArgument("feedback: --log stands alone; give it without a query");
+  }
+  if (!flags.out.to.empty()) {
+    if (!flags.log.empty() || !flags.words.empty()) {
+      return Status::InvalidArgument(
+          "feedback: --export stands alone; give it without a query or --log");
+    }
+    return ExportLog(session, flags.out);
+  }
+  if (flags.out.overwrite) {
+    return Status::InvalidArgument("feedback: --overwrite is about --export; name its file");
   }
   if (flags.words.size() == 1) {
     return Status::InvalidArgument("feedback: which picture of query " + flags.words[0] +
@@ -94,9 +129,11 @@ void AddFeedback(CLI::App* program, Session* session) {
   espy feedback 0192c1f3a2b4c5d6 ./wolf.jpg --not-this
   espy feedback
   espy feedback --log off
+  espy feedback --export clicks.jsonl
 
 The query's id is in --json and --explain of a search. Without a query it says what was logged. espy learn makes
-an order of it. docs/ranking.md tells what is kept.
+an order of it. docs/ranking.md tells what is kept, docs/FORMATS.md what the lines of --export hold. Exit code 1: no page
+was there to export.
 )");
   auto flags = std::make_shared<FeedbackFlags>();
   AddWords(verb, "QUERY_ID|PATH|ID", &flags->words,
@@ -107,6 +144,9 @@ an order of it. docs/ranking.md tells what is kept.
   AddText(verb, "--client", "NAME", &flags->client, "who says so (whom the search named)");
   AddText(verb, "--log", "on|off", &flags->log, "whether searches of this library are logged",
           {"on", "off"});
+  AddText(verb, "--export", "FILE", &flags->out.to,
+          "write what was logged to FILE.jsonl, a page a line");
+  AddSwitch(verb, "--overwrite", &flags->out.overwrite, "replace a file that is there");
   Runs(verb, session, [session, flags] { return GiveFeedback(session, *flags); });
 }
 

@@ -15,6 +15,7 @@ namespace {
 
 using transfer::FileWriter;
 using transfer::Helper;
+using transfer::RequireFree;
 
 // Where the records go, one after the other in order of id.
 struct Target {
@@ -37,12 +38,6 @@ Result<std::string> ParquetHeader(storage::Store* store, std::int64_t dimension)
     header += '"' + name + "\":\"" + (type ? std::string(UserFieldTypeName(*type)) : "mixed") + '"';
   }
   return header + "}}\n";
-}
-
-Status RequireFree(Env* env, const std::string& path, bool overwrite) {
-  if (overwrite || env->Stat(path).status().code() == StatusCode::kNotFound) return Status::Ok();
-  return Status::InvalidArgument(path +
-                                 ": is there already; name another file, or give --overwrite");
 }
 
 Result<Target> OpenTarget(Env* env, storage::Store* store, const ExportOptions& options,

@@ -1,6 +1,5 @@
 // feedback: what people did with what a search showed.
 #include <algorithm>
-#include <cmath>
 
 #include "base/logging.h"
 #include "base/status_macros.h"
@@ -13,12 +12,13 @@ namespace espy {
 namespace {
 
 constexpr int kMostAMinute = 300;  // of a named client
+constexpr double kLongestDwellS = 86'400;
 constexpr std::uint64_t kLeastDuels = 20;
 constexpr double kSurelyLost = 0.01;
 
 Status CheckFeedback(const Feedback& feedback) {
-  if (!(feedback.dwell_s >= 0) || !std::isfinite(feedback.dwell_s)) {
-    return Status::InvalidArgument("feedback: a dwell is a number of seconds, 0 or more");
+  if (!(feedback.dwell_s >= 0 && feedback.dwell_s <= kLongestDwellS)) {
+    return Status::InvalidArgument("feedback: a dwell is a number of seconds, 0 to 86,400");
   }
   if (feedback.client.size() > storage::PageRow::kMostTextBytes) {
     return Status::InvalidArgument("feedback: a client's name is at most 4 KiB");
@@ -179,6 +179,10 @@ Result<ClickCounts> Library::CountClicks() try {
     ++counts.pages;
     return true;
   }));
+  ESPY_ASSIGN_OR_RETURN(const std::vector<storage::PageRow> left, impl_->page_log->Left());
+  for (const storage::PageRow& page : left) {
+    if (impl_->store->GetPage(page.query).status().code() == StatusCode::kNotFound) ++counts.pages;
+  }
   ESPY_RETURN_IF_ERROR(impl_->store->ScanFeedback(0, [&](const storage::FeedbackRow& row) {
     counts.clicked += row.clicked ? 1 : 0;
     counts.kept += row.kept ? 1 : 0;

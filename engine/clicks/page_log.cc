@@ -1,5 +1,6 @@
 #include "engine/clicks/page_log.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -82,6 +83,22 @@ Status PageLog::TakeLeft(storage::Transaction* transaction, std::vector<std::str
     }
   }
   return Status::Ok();
+}
+
+Result<std::vector<storage::PageRow>> PageLog::Left() const {
+  std::vector<storage::PageRow> pages;
+  const std::string folder = directory_ + "/shown";
+  Result<std::vector<std::string>> left = env_->ListDirectory(folder);
+  if (left.status().code() == StatusCode::kNotFound) return pages;
+  ESPY_RETURN_IF_ERROR(left.status());
+  std::sort(left->begin(), left->end());  // names sort by time
+  for (const std::string& name : *left) {
+    const Result<std::string> bytes = env_->ReadFile(folder + "/" + name, kMostBytes);
+    if (!bytes.ok()) continue;  // a writer took it just now
+    Result<storage::PageRow> page = Unsealed(name, *bytes);
+    if (page.ok()) pages.push_back(std::move(*page));
+  }
+  return pages;
 }
 
 Status PageLog::Flush() {

@@ -24,6 +24,8 @@ class PageLog {
   void Add(storage::PageRow page);
   // All that was added, and what readers left, is in the store.
   Status Flush();
+  // What readers left and no writer took yet, in order of time; damaged files are passed over.
+  Result<std::vector<storage::PageRow>> Left() const;
 
  private:
   void Leave(const storage::PageRow& page);

@@ -7,12 +7,17 @@
 #include <cstdio>
 #include <utility>
 
-#include "base/env.h"
 #include "base/status_macros.h"
 
 namespace espy::transfer {
 namespace {
 constexpr std::size_t kBufferBytes = 1u << 20;
+}
+
+Status RequireFree(Env* env, const std::string& path, bool overwrite) {
+  if (overwrite || env->Stat(path).status().code() == StatusCode::kNotFound) return Status::Ok();
+  return Status::InvalidArgument(path +
+                                 ": is there already; name another file, or give --overwrite");
 }
 
 Result<std::unique_ptr<FileWriter>> FileWriter::Create(const std::string& path) {

@@ -7,9 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/env.h"
 #include "espy/status.h"
 
 namespace espy::transfer {
+
+// InvalidArgument when a file of that name is there, unless it may be replaced.
+Status RequireFree(Env* env, const std::string& path, bool overwrite);
 
 // One thread. Without Finish nothing is left.
 class FileWriter {

@@ -1,8 +1,6 @@
 #include "engine/transfer/record_json.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -10,6 +8,7 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "encoders/json.h"
+#include "engine/transfer/json_text.h"
 
 namespace espy::transfer {
 namespace {
@@ -20,55 +19,6 @@ constexpr std::size_t kMaxStoredKeys = 20;
 constexpr std::size_t kMaxWords = 65'536;  // tags or paths of one item
 
 // --- writing
-
-// Whether `text` is UTF-8: no overlong form, no surrogate.
-bool IsUtf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<std::uint8_t>(text[i]);
-    const std::size_t more = lead < 0x80   ? 0
-                             : lead < 0xc2 ? 4
-                             : lead < 0xe0 ? 1
-                             : lead < 0xf0 ? 2
-                                           : 3;
-    if (more == 4 || lead > 0xf4 || text.size() - i <= more) return false;
-    for (std::size_t j = 1; j <= more; ++j) {
-      if ((static_cast<std::uint8_t>(text[i + j]) & 0xc0) != 0x80) return false;
-    }
-    if (more > 0) {
-      const auto second = static_cast<std::uint8_t>(text[i + 1]);
-      if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-          (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-        return false;
-      }
-    }
-    i += more + 1;
-  }
-  return true;
-}
-
-void PutQuoted(std::string* out, std::string_view text) {
-  *out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      *out += '\\';
-      *out += c;
-    } else if (static_cast<std::uint8_t>(c) < 0x20) {
-      static constexpr char kHex[] = "0123456789abcdef";
-      *out += "\\u00";
-      *out += kHex[static_cast<std::uint8_t>(c) >> 4];
-      *out += kHex[c & 15];
-    } else {
-      *out += c;
-    }
-  }
-  *out += '"';
-}
-
-void PutKey(std::string* out, std::string_view key) {
-  if (out->back() != '{') *out += ',';
-  PutQuoted(out, key);
-  *out += ':';
-}
 
 void PutTextList(std::string* out, std::string_view key, const std::vector<std::string>& texts,
                  bool as_bytes) {
@@ -86,21 +36,6 @@ void PutTexts(std::string* out, const std::string& key, const std::vector<std::s
   if (texts.empty()) return;
   const bool as_bytes = !std::all_of(texts.begin(), texts.end(), IsUtf8);
   PutTextList(out, as_bytes ? key + "_bytes" : key, texts, as_bytes);
-}
-
-void PutText(std::string* out, const std::string& key, const std::string& text) {
-  if (text.empty()) return;
-  const bool as_bytes = !IsUtf8(text);
-  PutKey(out, as_bytes ? key + "_bytes" : key);
-  PutQuoted(out, as_bytes ? EncodeBase64(text) : text);
-}
-
-template <class T>
-void PutNumber(std::string* out, std::string_view key, T value) {
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  PutKey(out, key);
-  out->append(text.data(), end);
 }
 
 void PutFields(std::string* out, const std::map<std::string, FieldValue>& fields) {

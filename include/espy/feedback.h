@@ -18,7 +18,7 @@ struct Feedback {
   std::string query_id;  // SearchResult::query_id of a search that was logged
   ItemId item = kNoItem;
   bool clicked = true;
-  double dwell_s = 0;     // seconds that it was looked at; makes it clicked
+  double dwell_s = 0;     // seconds that it was looked at, at most a day; makes it clicked
   bool kept = false;      // saved, copied, used; makes it clicked
   bool rejected = false;  // "not this": neither clicked nor kept
   std::string client;     // who; "": whom the search named
@@ -41,6 +41,17 @@ struct ClickCounts {
   std::uint64_t clicked = 0;  // items, as the next two
   std::uint64_t kept = 0;
   std::uint64_t rejected = 0;
+};
+
+struct ClickExportOptions {
+  std::string to;  // ends in .jsonl: a page a line, in order of time; docs/FORMATS.md has its keys
+  bool overwrite = false;
+};
+
+struct ClickExportReport {
+  std::uint64_t pages = 0;
+  std::uint64_t feedback = 0;  // items that something was said about
+  std::uint64_t bytes = 0;
 };
 
 struct LearnOptions {

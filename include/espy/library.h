@@ -216,6 +216,11 @@ class ESPY_EXPORT Library {
   Result<ClickSettings> GetClickSettings();
   Status SetClickSettings(const ClickSettings& settings);
   Result<ClickCounts> CountClicks();
+  // Every page that is logged, and what was done with it, as of one moment. Nothing is written when
+  // it fails or is stopped (Cancelled).
+  Result<ClickExportReport> ExportClicks(const ClickExportOptions& options,
+                                         const ProgressFn& progress = {},
+                                         std::stop_token stop = {});
 
   // Adds a generation to a folder of backups (espy/backup.h) while the library is in use: by this
   // process, and, when this opening is read-only, by another one too. What was acknowledged before

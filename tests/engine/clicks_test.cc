@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include "base/half.h"
 #include "base/random.h"
+#include "encoders/json.h"
 #include "engine/clicks/stops.h"
 #include "engine/library_impl.h"
 #include "ranking/examination.h"
@@ -229,6 +231,114 @@ TEST_F(ClicksTest, WhatAReaderShowedIsTakenByTheNextWriter) {
   EXPECT_TRUE(given.ok()) << given.message();
   EXPECT_TRUE(std::filesystem::is_empty(path() + "/shown"));
   EXPECT_EQ(writer->CountClicks()->pages, 1u);
+}
+
+TEST_F(ClicksTest, AnExportHoldsEveryPageAndWhatWasDoneWithIt) {
+  const std::string file = dir_ / "clicks.jsonl";
+  std::vector<SearchResult> shown;
+  {
+    auto library = Open();
+    for (const char* session : {"a \"b\"", ""}) {
+      SearchOptions options = Logged();
+      options.session = session;
+      const Result<SearchResult> result = library->Search(Question(), options);
+      ASSERT_TRUE(result.ok());
+      shown.push_back(*result);
+    }
+    std::vector<Feedback> given(2);
+    for (Feedback& one : given) one.query_id = shown[1].query_id;
+    given[0].item = shown[1].hits[3].id;
+    given[0].dwell_s = 12.5;
+    given[1].item = shown[1].hits[0].id;
+    given[1].clicked = false;
+    given[1].rejected = true;
+    given[1].client = "\xff";  // no UTF-8
+    ASSERT_TRUE(library->GiveFeedback(given).ok());
+  }
+  auto reader = Open(/*read_only=*/true);
+  const Result<SearchResult> left = reader->Search(Question(), Logged());  // no writer took it yet
+  ASSERT_TRUE(left.ok());
+  shown.push_back(*left);
+  EXPECT_EQ(reader->CountClicks()->pages, 3u);
+  const Result<ClickExportReport> report = reader->ExportClicks({.to = file});
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->pages, 3u);
+  EXPECT_EQ(report->feedback, 2u);
+  EXPECT_EQ(report->bytes, std::filesystem::file_size(file));
+
+  std::ifstream lines(file);
+  std::size_t count = 0;
+  std::string earlier;
+  for (std::string text; std::getline(lines, text); ++count) {
+    const Result<encoders::JsonValue> line = encoders::ParseJson(text, "line");
+    ASSERT_TRUE(line.ok()) << line.status().message() << text;
+    const auto number = [](const encoders::JsonValue& value) { return value.AsNumber(); };
+    const std::string query = *line->Find("query_id")->AsString();
+    EXPECT_GE(query, earlier);  // by time
+    earlier = query;
+    const auto page = std::find_if(shown.begin(), shown.end(),
+                                   [&](const SearchResult& one) { return one.query_id == query; });
+    ASSERT_NE(page, shown.end());
+    EXPECT_EQ(*line->Find("space")->AsString(), reader->Info()->spaces[0].id);
+    EXPECT_EQ(line->Find("phrase"), nullptr);
+    EXPECT_EQ(line->Find("vector_f16")->AsString()->size(), 4u * ((2 * kDimension + 2) / 3));
+    const auto& candidates = *line->Find("candidates")->AsArray();
+    EXPECT_EQ(candidates.size(), 50u);
+    const auto& slots = *line->Find("shown")->AsArray();
+    ASSERT_EQ(slots.size(), page->hits.size());
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+      EXPECT_EQ(number(*slots[slot].Find("propensity")), 1);
+      const auto& candidate =
+          candidates[static_cast<std::size_t>(number(*slots[slot].Find("candidate")))];
+      EXPECT_EQ(*candidate.Find("item")->AsString(), FormatItemId(page->hits[slot].id));
+      EXPECT_EQ(static_cast<float>(number(*candidate.Find("dense"))), page->hits[slot].score);
+    }
+    const auto& feedback = *line->Find("feedback")->AsArray();
+    EXPECT_EQ(feedback.size(), query == shown[1].query_id ? 2u : 0u);
+    if (query == shown[0].query_id) {
+      EXPECT_EQ(*line->Find("session")->AsString(), "a \"b\"");
+    }
+    for (const encoders::JsonValue& deed : feedback) {
+      if (*deed.Find("item")->AsString() == FormatItemId(shown[1].hits[3].id)) {
+        EXPECT_TRUE(*deed.Find("clicked")->AsBool());
+        EXPECT_EQ(number(*deed.Find("dwell_s")), 12.5);
+        EXPECT_EQ(deed.Find("rejected"), nullptr);
+      } else {
+        EXPECT_EQ(*deed.Find("item")->AsString(), FormatItemId(shown[1].hits[0].id));
+        EXPECT_TRUE(*deed.Find("rejected")->AsBool());
+        EXPECT_EQ(deed.Find("clicked"), nullptr);
+        EXPECT_EQ(*deed.Find("client_bytes")->AsString(), "/w==");
+      }
+    }
+  }
+  EXPECT_EQ(count, 3u);
+  // What a writer takes is there once.
+  reader.reset();
+  auto writer = Open();
+  EXPECT_EQ(writer->ExportClicks({.to = file}).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(writer->ExportClicks({.to = file, .overwrite = true})->pages, 3u);
+  EXPECT_EQ(writer->ExportClicks({.to = dir_ / "clicks.csv"}).status().code(),
+            StatusCode::kUnsupported);
+  std::stop_source stopped;
+  stopped.request_stop();
+  const std::string other = dir_ / "other.jsonl";
+  EXPECT_EQ(writer->ExportClicks({.to = other}, {}, stopped.get_token()).status().code(),
+            StatusCode::kCancelled);
+  EXPECT_FALSE(std::filesystem::exists(other));
+}
+
+TEST_F(ClicksTest, ADwellThatCannotBeKeptIsRefused) {
+  auto library = Open();
+  const Result<SearchResult> result = library->Search(Question(), Logged());
+  ASSERT_TRUE(result.ok());
+  Feedback feedback;
+  feedback.query_id = result->query_id;
+  feedback.item = result->hits[0].id;
+  for (const double dwell : {-1.0, 1e39, std::nan("")}) {  // the second is no single
+    feedback.dwell_s = dwell;
+    EXPECT_EQ(library->GiveFeedback({&feedback, 1}).code(), StatusCode::kInvalidArgument) << dwell;
+  }
+  EXPECT_TRUE(library->Verify()->problems.empty());
 }
 
 TEST_F(ClicksTest, TheLogCanBeOffAndAFloodOfOneClientIsRefused) {

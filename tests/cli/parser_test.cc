@@ -107,13 +107,14 @@ class Parser : public ::testing::Test {
 };
 
 TEST_F(Parser, TheVerbsAreThoseOfTheContract) {
-  EXPECT_EQ(
-      VerbNames(*program_),
-      (Words{"ingest",   "search",  "similar", "duplicates", "get",    "tag",        "tags",
-             "set",      "caption", "forget",  "info",       "recall", "failures",   "verify",
-             "rebuild",  "compact", "train",   "adapter",    "heads",  "import",     "export",
-             "backup",   "restore", "model",   "list",       "info",   "pull",       "use",
-             "rollback", "drop",    "add",     "bench",      "help",   "completion", "version"}));
+  EXPECT_EQ(VerbNames(*program_),
+            (Words{"ingest", "search",     "similar",  "duplicates", "get",     "tag",    "tags",
+                   "set",    "caption",    "feedback", "learn",      "policy",  "list",   "show",
+                   "use",    "reset",      "export",   "import",     "explore", "forget", "info",
+                   "recall", "failures",   "verify",   "rebuild",    "compact", "train",  "adapter",
+                   "heads",  "import",     "export",   "backup",     "restore", "model",  "list",
+                   "info",   "pull",       "use",      "rollback",   "drop",    "add",    "bench",
+                   "help",   "completion", "version"}));
 }
 
 TEST_F(Parser, TheManualPageHasEveryVerbAndEveryFlag) {

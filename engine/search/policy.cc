@@ -92,12 +92,18 @@ std::string PhraseOf(const Query& query, const SearchOptions& options) {
 
 }  // namespace
 
-Reordering PlanReordering(Library::Impl* library, const SearchOptions& options) {
+Reordering PlanReordering(Library::Impl* library, const SearchOptions& options,
+                          const ReadState& state) {
   Reordering plan;
   if (options.all || !options.after.empty() || options.diversity > 0) return plan;
   // What was asked for by name stands before what was learned.
-  if (!options.by_similarity && options.rerank == Rerank::kOff)
+  if (!options.by_similarity && options.rerank == Rerank::kOff) {
     plan.policy = library->ranker->InUse();
+  }
+  // Vectors of another space mean other things.
+  if (plan.policy && state.space && plan.policy->policy.facts.space != state.space->row.space_id) {
+    plan.policy = nullptr;
+  }
   if (options.log && options.offset == 0 && options.k <= clicks::kReordered) {
     const Result<ClickSettings> settings = clicks::ReadSettings(library->store.get());
     plan.log = settings.ok() && settings->log;

@@ -107,7 +107,7 @@ Result<SearchResult> Library::Search(const Query& query, const SearchOptions& op
   const std::int64_t search_start = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const search::Allowed allowed,
                         search::AllowedItems(impl_.get(), filter.get(), *state));
-  const search::Reordering reordering = search::PlanReordering(impl_.get(), options);
+  const search::Reordering reordering = search::PlanReordering(impl_.get(), options, *state);
   const SearchOptions paging = search::ForReordering(reordering, search::ForRerank(options));
   search::Candidates page;
   if (in_words) {

@@ -92,7 +92,8 @@ struct Reordering {
   bool log = false;
   ClickSettings settings;
 };
-Reordering PlanReordering(Library::Impl* library, const SearchOptions& options);
+Reordering PlanReordering(Library::Impl* library, const SearchOptions& options,
+                          const ReadState& state);
 // What the page is to be found with, so that there are candidates enough.
 SearchOptions ForReordering(const Reordering& plan, const SearchOptions& options);
 // A page found with those options, in similarity order -> the page that was asked for. Sets the

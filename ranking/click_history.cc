@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/coding.h"
 #include "base/half.h"
+#include "ranking/dot.h"
 
 namespace espy::ranking {
 namespace {
@@ -62,26 +62,16 @@ double ClickHistory::Popularity(std::uint64_t item) const {
   return std::log((past.rewards + kPriorLooks * mean) / ((past.looks + kPriorLooks) * mean));
 }
 
-std::vector<double> ClickHistory::Nearness(std::span<const float> question) const {
-  std::vector<double> nearness(questions_.size(), 0);
-  for (std::size_t i = 0; i < questions_.size(); ++i) {
-    const std::vector<float>& other = questions_[i].vector;
-    if (question.empty() || other.size() != question.size()) continue;
-    const float cosine = std::inner_product(question.begin(), question.end(), other.begin(), 0.0f);
-    nearness[i] = std::clamp((cosine - kLeastCosine) / (1 - kLeastCosine), 0.0, 1.0);
+std::unordered_map<std::uint64_t, double> ClickHistory::Neighbours(
+    std::span<const float> question) const {
+  std::unordered_map<std::uint64_t, double> rewards;
+  for (const Question& other : questions_) {
+    const double cosine = Product(question, other.vector);
+    const double nearness = std::min((cosine - kLeastCosine) / (1 - kLeastCosine), 1.0);
+    if (nearness <= 0) continue;
+    for (const auto& [item, reward] : other.rewards) rewards[item] += nearness * reward;
   }
-  return nearness;
-}
-
-double ClickHistory::Neighbours(std::uint64_t item, std::span<const double> nearness) const {
-  double sum = 0;
-  for (std::size_t i = 0; i < nearness.size(); ++i) {
-    if (nearness[i] <= 0) continue;
-    for (const auto& [chosen, reward] : questions_[i].rewards) {
-      if (chosen == item) sum += nearness[i] * reward;
-    }
-  }
-  return sum;
+  return rewards;
 }
 
 std::vector<float> ClickHistory::Taste() const {

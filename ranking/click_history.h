@@ -38,10 +38,9 @@ class ClickHistory {
   // log of (rewards + a m) / ((looks + a) m), m the mean reward a look and a = 10 looks: 0 for an
   // item without a past.
   double Popularity(std::uint64_t item) const;
-  // The rewards that the item had for remembered questions, each weighted by how near its question
-  // is: from 0, at a cosine of 0.7, to 1. O(questions * dimension) for the nearness, once a page.
-  std::vector<double> Nearness(std::span<const float> question) const;
-  double Neighbours(std::uint64_t item, std::span<const double> nearness) const;
+  // What was chosen for remembered questions: the rewards of each item, weighted by how near its
+  // question is, from 0 at a cosine of 0.7 to 1. O(questions * dimension).
+  std::unordered_map<std::uint64_t, double> Neighbours(std::span<const float> question) const;
   // The mean of what was chosen less the mean of what was passed over, not normalised; empty before
   // anything was chosen.
   std::vector<float> Taste() const;

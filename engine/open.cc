@@ -2,7 +2,6 @@
 #include <filesystem>
 
 #include "base/env.h"
-#include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "engine/out_of_memory.h"
@@ -39,11 +38,7 @@ Library::Impl::~Impl() {
   if (migration_thread_.joinable()) migration_thread_.join();
   StopBackground();
   if (stored_fields) StoreFieldsAtClose();
-  if (page_log) {
-    if (const Status kept = page_log->Flush(); !kept.ok()) {
-      Log(LogLevel::kWarning, path + ": logging what searches showed: " + kept.message());
-    }
-  }
+  if (page_log) page_log->FlushAtClose();
   recall.reset();  // while there is a store to save to
   words.reset();   // follows what is left, from the store
 }

@@ -163,13 +163,17 @@ Status Library::Impl::CheckGuard() {
   return Commit(std::move(change));
 }
 
-Result<ClickSettings> Library::GetClickSettings() {
+Result<ClickSettings> Library::GetClickSettings() try {
   return clicks::ReadSettings(impl_->store.get());
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("feedback");
 }
 
-Status Library::SetClickSettings(const ClickSettings& settings) {
+Status Library::SetClickSettings(const ClickSettings& settings) try {
   ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
   return clicks::WriteSettings(impl_->store.get(), settings);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory("feedback");
 }
 
 Result<ClickCounts> Library::CountClicks() try {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "base/coding.h"
@@ -99,6 +100,16 @@ Result<std::vector<storage::PageRow>> PageLog::Left() const {
     if (page.ok()) pages.push_back(std::move(*page));
   }
   return pages;
+}
+
+void PageLog::FlushAtClose() noexcept {
+  try {
+    if (const Status kept = Flush(); !kept.ok()) {
+      Log(LogLevel::kWarning, directory_ + ": logging what searches showed: " + kept.message());
+    }
+  } catch (const std::bad_alloc&) {
+    // Not even a word about it can be had.
+  }
 }
 
 Status PageLog::Flush() {

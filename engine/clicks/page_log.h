@@ -24,6 +24,8 @@ class PageLog {
   void Add(storage::PageRow page);
   // All that was added, and what readers left, is in the store.
   Status Flush();
+  // The same for a destructor: nobody was promised these pages.
+  void FlushAtClose() noexcept;
   // What readers left and no writer took yet, in order of time; damaged files are passed over.
   Result<std::vector<storage::PageRow>> Left() const;
 

@@ -3,7 +3,8 @@
 // 95 % intervals. Seeds are printed.
 //   ranking [--user pbm|cascade|dcm|ubm] [--severity 1] [--sessions 100000] [--runs 20] [--seed 1]
 //           [--learners similarity,pdgd,...]
-//   ranking --dump FOLDER      the queries of the first run as text, for ranking_peers.py
+//   ranking --dump FOLDER      the queries of every run as text, for ranking_peers.py
+//   ranking --data FOLDER ...  with queries of a folder that is laid out so (ranking_pictures.py)
 // A session is one query, drawn from 500 of 30 documents with 12 features, and one page of ten.
 #include <algorithm>
 #include <cmath>
@@ -27,6 +28,7 @@
 #include "ranking/order.h"
 #include "ranking/plackett_luce.h"
 #include "ranking/simulate.h"
+#include "ranking/team_draft.h"
 
 namespace espy::ranking {
 namespace {
@@ -280,9 +282,64 @@ class Bandit final : public Learner {
   LinearBandit bandit_;
 };
 
+// A learner that has to prove itself: similarity order ranks until team drafts say, with chance to
+// explain it in fewer than one case in a hundred, that the learner's order is liked better; and
+// again once they say the opposite. Before the switch a half of the pages are similarity order.
+class Guarded final : public Learner {
+ public:
+  explicit Guarded(std::unique_ptr<Learner> learner) : learner_(std::move(learner)) {}
+
+  std::vector<std::uint32_t> Show(const FeatureRows& rows, Random* random) override {
+    page_ = Page::kOther;
+    const double u = random->Uniform();
+    if (u < (on_ ? 0.05 : 0.25)) {
+      page_ = Page::kDuel;
+      DraftedPage drafted = DrawTeams(learner_->Best(rows), similarity_.Best(rows), kSlots, random);
+      teams_ = std::move(drafted.teams);
+      return std::move(drafted.shown);
+    }
+    if (!on_ && u < 0.75) return similarity_.Show(rows, random);
+    page_ = Page::kOwn;
+    return learner_->Show(rows, random);
+  }
+  void Learn(const FeatureRows& rows, const std::vector<std::uint32_t>& shown,
+             const std::vector<bool>& clicked) override {
+    if (page_ == Page::kOwn) learner_->Learn(rows, shown, clicked);
+    if (page_ != Page::kDuel) return;
+    duel_.Add(teams_, std::vector<double>(clicked.begin(), clicked.end()));
+    // Looks are few, so that each keeps its meaning: after 50, 100, 200 ... decided pages; then
+    // what is older is forgotten, since the learner moves on.
+    if (duel_.wins + duel_.losses < next_) return;
+    const Duel reversed{.wins = duel_.losses, .losses = duel_.wins};
+    const bool wins = reversed.ChanceOfSoFewWins() < 0.01;
+    if (wins || duel_.ChanceOfSoFewWins() < 0.01) on_ = wins;
+    if (on_) {
+      duel_ = {};
+      next_ = 200;
+    } else {
+      if (next_ >= 1600) duel_ = {};
+      next_ = next_ >= 1600 ? 50 : 2 * next_;
+    }
+  }
+  std::vector<std::uint32_t> Best(const FeatureRows& rows) override {
+    return on_ ? learner_->Best(rows) : similarity_.Best(rows);
+  }
+
+ private:
+  enum class Page { kOwn, kDuel, kOther };
+  std::unique_ptr<Learner> learner_;
+  Similarity similarity_;
+  bool on_ = false;
+  Page page_ = Page::kOther;
+  std::string teams_;
+  Duel duel_;
+  std::uint64_t next_ = 50;
+};
+
 std::unique_ptr<Learner> MakeLearner(const std::string& name) {
   if (name == "similarity") return std::make_unique<Similarity>();
   if (name == "pdgd") return std::make_unique<Pdgd>();
+  if (name == "pdgd-guarded") return std::make_unique<Guarded>(std::make_unique<Pdgd>());
   if (name == "pdgd-products") return std::make_unique<PdgdProducts>();
   if (name == "pdgd-network") return std::make_unique<PdgdNetwork>();
   if (name == "reinforce") return std::make_unique<Reinforce>();
@@ -300,8 +357,10 @@ struct Settings {
   int runs = 20;
   std::uint64_t seed = 1;
   std::string learners =
-      "similarity,pdgd,pdgd-products,pdgd-network,reinforce,listwise,naive,linucb,thompson";
+      "similarity,pdgd,pdgd-guarded,pdgd-products,pdgd-network,reinforce,listwise,naive,linucb,"
+      "thompson";
   std::string dump;
+  std::string data;  // "": made queries
 };
 
 std::vector<std::uint64_t> Checkpoints(std::uint64_t sessions) {
@@ -328,28 +387,71 @@ std::string Summary(const std::vector<std::vector<double>>& runs) {
   return "\"mean\": [" + means.str() + "], \"half\": [" + halves.str() + "]";
 }
 
+// The queries of one side of a run: of the folder, one document a line (grade, features), or made.
+MadeQueries QueriesOf(const Settings& settings, int run, bool held) {
+  const std::uint64_t world = settings.seed + static_cast<std::uint64_t>(run);
+  if (settings.data.empty()) {
+    return MakeQueries(held ? kHeldOut : kQueries, kDocuments, kColumns, world,
+                       2 * world + (held ? 1 : 0));
+  }
+  const std::string path =
+      settings.data + "/" + std::to_string(run) + (held ? "-held.txt" : "-learn.txt");
+  std::ifstream in(path);
+  if (!in) Die("cannot read " + path);
+  MadeQueries made;
+  made.schema = {.name = "read", .version = 1, .columns = std::vector<std::string>(kColumns)};
+  made.documents = kDocuments;
+  for (int grade = 0; in >> grade;) {
+    if (grade < 0 || grade >= kGrades) Die("a grade outside 0 to 4 in " + path);
+    if (made.grades.empty() || made.grades.back().size() == kDocuments) {
+      made.grades.emplace_back();
+      made.features.emplace_back();
+    }
+    made.grades.back().push_back(grade);
+    for (std::size_t a = 0; a < kColumns; ++a) {
+      float x = 0;
+      if (!(in >> x)) Die("a line with less than a grade and 12 features in " + path);
+      made.features.back().push_back(x);
+    }
+  }
+  if (made.grades.empty() || made.grades.back().size() != kDocuments) {
+    Die("no whole queries of 30 documents in " + path);
+  }
+  return made;
+}
+
 void Run(const Settings& settings, const std::string& name) {
   const std::vector<std::uint64_t> checkpoints = Checkpoints(settings.sessions);
   std::vector<std::vector<double>> quality, regret;
+  double worst = 0;  // of any checkpoint of any run, against similarity order's nDCG there
+  int below = 0;     // checkpoints more than 1 % under it
   const User user(settings.user, settings.severity);
   for (int run = 0; run < settings.runs; ++run) {
     const std::uint64_t world = settings.seed + static_cast<std::uint64_t>(run);
-    const MadeQueries learn = MakeQueries(kQueries, kDocuments, kColumns, world, 2 * world);
-    const MadeQueries held_out = MakeQueries(kHeldOut, kDocuments, kColumns, world, 2 * world + 1);
+    const MadeQueries learn = QueriesOf(settings, run, false);
+    const MadeQueries held_out = QueriesOf(settings, run, true);
+    const std::size_t judges = held_out.grades.size();
+    const auto quality_of = [&](Learner* ranks) {
+      double sum = 0;
+      for (std::size_t q = 0; q < judges; ++q) {
+        sum += Ndcg(ranks->Best(held_out.rows(q)), held_out.grades[q], kSlots);
+      }
+      return sum / static_cast<double>(judges);
+    };
+    Similarity similarity;
+    const double similar = quality_of(&similarity);
     const std::unique_ptr<Learner> learner = MakeLearner(name);
     Random random(world * 7919);
     double lost = 0;
     std::vector<double> at, lost_at;
     for (std::uint64_t session = 0; session <= settings.sessions; ++session) {
       if (std::find(checkpoints.begin(), checkpoints.end(), session) != checkpoints.end()) {
-        double sum = 0;
-        for (std::size_t q = 0; q < kHeldOut; ++q) {
-          sum += Ndcg(learner->Best(held_out.rows(q)), held_out.grades[q], kSlots);
-        }
-        at.push_back(sum / kHeldOut);
+        at.push_back(quality_of(learner.get()));
+        worst = std::min(worst, at.back() / similar - 1);
+        below += at.back() < 0.99 * similar ? 1 : 0;
         lost_at.push_back(lost);
       }
-      const std::size_t q = random.Below(kQueries);
+      const std::size_t q = random.Below(learn.grades.size());
       std::vector<std::uint32_t> shown = learner->Show(learn.rows(q), &random);
       shown.resize(std::min(shown.size(), kSlots));
       std::vector<int> grades;
@@ -365,12 +467,13 @@ void Run(const Settings& settings, const std::string& name) {
   std::printf(
       "{\"learner\": \"%s\", \"user\": \"%s\", \"severity\": %g, \"runs\": %d, \"seeds\": \"%llu "
       "to "
-      "%llu\", \"sessions\": [%s], \"ndcg\": {%s}, \"regret\": {%s}}\n",
+      "%llu\", \"worst_against_similarity\": %g, \"checkpoints_below\": %d, \"sessions\": [%s], "
+      "\"ndcg\": {%s}, \"regret\": {%s}}\n",
       name.c_str(), std::string(UserKindName(settings.user)).c_str(), settings.severity,
       settings.runs, static_cast<unsigned long long>(settings.seed),
       static_cast<unsigned long long>(settings.seed) +
           static_cast<unsigned long long>(settings.runs) - 1,
-      points.str().c_str(), Summary(quality).c_str(), Summary(regret).c_str());
+      worst, below, points.str().c_str(), Summary(quality).c_str(), Summary(regret).c_str());
   std::fflush(stdout);
 }
 
@@ -417,6 +520,8 @@ Settings Parse(int argc, char** argv) {
       settings.learners = value;
     } else if (flag == "--dump") {
       settings.dump = value;
+    } else if (flag == "--data") {
+      settings.data = value;
     } else {
       Die("unknown flag " + flag);
     }

@@ -32,7 +32,8 @@ Json Goldens() {
 
 // The reference is obp 0.5.7 (make_ope_goldens.py).
 TEST(Estimates, OfOneDecisionAreObps) {
-  for (const Json& golden : Goldens()["bandit"]) {
+  const Json goldens = Goldens();
+  for (const Json& golden : goldens["bandit"]) {
     std::vector<Decision> decisions;
     for (std::size_t i = 0; i < golden["reward"].size(); ++i) {
       decisions.push_back({golden["reward"][i], golden["logged"][i], golden["target"][i],
@@ -50,7 +51,8 @@ TEST(Estimates, OfOneDecisionAreObps) {
 }
 
 TEST(Estimates, OfPagesAreObps) {
-  for (const Json& golden : Goldens()["slate"]) {
+  const Json goldens = Goldens();
+  for (const Json& golden : goldens["slate"]) {
     const std::size_t slots = golden["slots"];
     std::vector<Page> pages(golden["reward"].size() / slots);
     for (std::size_t i = 0; i < golden["reward"].size(); ++i) {

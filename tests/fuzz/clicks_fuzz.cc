@@ -1,5 +1,5 @@
-// Rows of the click log, and policies as bytes. The first byte says which; what a policy's checksum guards
-// is reached by mending the checksum.
+// Rows of the click log, and policies as bytes. The first byte says which; what a policy's checksum
+// guards is reached by mending the checksum.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -5,8 +5,8 @@
                                 [--folder BUILT] [--rounds 3] [--seconds 0.5] [--threads 2] [--build-only]
 
 FOLDER holds base.f32 (n x 512), query.f32 (q x 512), gt.i64 (q x 100). Each engine is a process of its own. Peers' indexes
-are kept in --folder with the seconds they took; --build-only builds and prints those. Then every engine takes turns at
-every effort: all queries in one call on 1 and on 2 threads (bN_1t, bN_2t: queries a second), and one by one on one thread
+are kept in --folder with the seconds they took, of the clock and of the CPU (saving among the latter); --build-only builds and
+prints those. Then every engine takes turns at every effort: all queries in one call on 1 and on 2 threads (bN_1t, bN_2t: queries a second), and one by one on one thread
 (p50, p99 in milliseconds). Prints JSON lines: medians of the rounds. Espy builds anew in each run. OPENBLAS_CORETYPE is
 what the caller sets: OpenBLAS takes some new CPUs for old ones, so exact search is fair only with it.
 """
@@ -116,7 +116,9 @@ def serve(name, data, folder, threads):
     peer, path = kind(name, len(base)), folder / f"{data.name}-{name}"
     note = path.with_suffix(".json")
     if not note.exists():
+        before = time.process_time()
         note.write_text(json.dumps({"build_s": round(peer.build(base, threads, path), 2),
+                                    "build_cpu_s": round(time.process_time() - before, 2),
                                     "bytes_a_vector": round(path.stat().st_size / len(base), 1)}))
     del base
     peer.load(path)

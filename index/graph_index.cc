@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 
 #include "base/status_macros.h"
@@ -19,6 +20,8 @@ constexpr double kScoredPerBeamRow = 16;
 
 // Rows asked for from memory ahead of the one that is scored.
 constexpr std::size_t kAhead = 4;
+// Codes asked for from memory at once.
+constexpr std::size_t kCodesAtOnce = 32;
 
 struct Header {
   std::uint32_t dims;
@@ -39,6 +42,34 @@ struct Scratch {
   CodeQuery query;
   std::vector<MetRow> met;
 };
+
+Scratch& ThreadScratch() {
+  thread_local Scratch scratch;
+  return scratch;
+}
+
+// What the rows themselves score.
+void ScoreRows(const HalfRows& rows, const float* query, const std::vector<MetRow>& met,
+               std::vector<FoundRow>* found) {
+  found->resize(met.size());
+  for (std::size_t i = 0; i < std::min(kAhead, met.size()); ++i) Prefetch(rows, met[i].row);
+  for (std::size_t i = 0; i < met.size(); ++i) {
+    if (i + kAhead < met.size()) Prefetch(rows, met[i + kAhead].row);
+    (*found)[i] = {Dot(query, rows.row(met[i].row), rows.padded), met[i].row};
+  }
+}
+
+bool BestFirst(const MetRow& a, const MetRow& b) {
+  return a.score != b.score ? a.score > b.score : a.row < b.row;
+}
+
+// Leaves the `count` best, in no order.
+void KeepBest(std::size_t count, std::vector<MetRow>* met) {
+  if (met->size() <= count) return;
+  std::nth_element(met->begin(), met->begin() + static_cast<std::ptrdiff_t>(count) - 1, met->end(),
+                   BestFirst);
+  met->resize(count);
+}
 
 }  // namespace
 
@@ -71,12 +102,23 @@ double GraphIndex::ExpectedCost(std::int64_t effort, double share) const {
          beam * (1 + kJump / (kHalf * static_cast<double>(projection_.dimension)));
 }
 
-bool GraphIndex::Search(const HalfRows& rows, const RowQuery& query,
-                        std::vector<FoundRow>* found) const {
-  thread_local Scratch scratch;
+double GraphIndex::ExpectedCostAmong(std::int64_t effort, double rows) const {
+  const double scored = std::min(static_cast<double>(effort), rows);
+  return rows * CostOfCode() +
+         scored * (1 + kJump / (kHalf * static_cast<double>(projection_.dimension)));
+}
+
+void GraphIndex::SetCodeQuery(const RowQuery& query) const {
+  Scratch& scratch = ThreadScratch();
   scratch.z.resize(static_cast<std::size_t>(projection_.dims));
   projection_.Apply(query.vector, scratch.z.data());
   scratch.query.Set(scratch.z.data(), projection_.dims);
+}
+
+bool GraphIndex::Search(const HalfRows& rows, const RowQuery& query,
+                        std::vector<FoundRow>* found) const {
+  SetCodeQuery(query);
+  Scratch& scratch = ThreadScratch();
   const std::int64_t ef = std::min(query.effort, rows.n);
   const double budget = std::min(query.max_cost / CostOfCode(), 1e15);
   std::vector<MetRow>& met = scratch.met;
@@ -86,13 +128,47 @@ bool GraphIndex::Search(const HalfRows& rows, const RowQuery& query,
           : WalkCodesFiltered(graph_, codes_, scratch.query, ef, static_cast<std::int64_t>(budget),
                               query.filter, &met);
   if (!whole) return false;
-  found->resize(met.size());
-  for (std::size_t i = 0; i < std::min(kAhead, met.size()); ++i) Prefetch(rows, met[i].row);
-  for (std::size_t i = 0; i < met.size(); ++i) {
-    if (i + kAhead < met.size()) Prefetch(rows, met[i + kAhead].row);
-    (*found)[i] = {Dot(query.vector, rows.row(met[i].row), rows.padded), met[i].row};
-  }
+  ScoreRows(rows, query.vector, met, found);
   return true;
+}
+
+void GraphIndex::SearchAmong(const HalfRows& rows, const RowQuery& query,
+                             std::span<const std::int32_t> among,
+                             std::vector<FoundRow>* found) const {
+  SetCodeQuery(query);
+  Scratch& scratch = ThreadScratch();
+  std::vector<MetRow>& met = scratch.met;
+  met.clear();
+  const auto kept = static_cast<std::size_t>(std::min(query.effort, rows.n));
+  float least = -std::numeric_limits<float>::infinity();  // of the best so far
+  const auto prefetch = [&](std::span<const std::int32_t> some) {
+    for (const std::int32_t row : some) {
+      for (std::int64_t line = 0; line < codes_.stride(); line += kCodeLine) {
+        __builtin_prefetch(codes_.row(row) + line);
+      }
+    }
+  };
+  const auto slice = [&](std::size_t at) {
+    return at < among.size() ? among.subspan(at, std::min(kCodesAtOnce, among.size() - at))
+                             : std::span<const std::int32_t>();
+  };
+  float scores[kCodesAtOnce];
+  prefetch(slice(0));
+  for (std::size_t at = 0; at < among.size(); at += kCodesAtOnce) {
+    const std::span<const std::int32_t> some = slice(at);
+    prefetch(slice(at + kCodesAtOnce));
+    ScoreCodes(codes_, scratch.query, some.data(), std::ssize(some), scores);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (scores[i] >= least) met.push_back({scores[i], some[i]});
+    }
+    if (met.size() < 2 * kept + kCodesAtOnce) continue;
+    KeepBest(kept, &met);
+    least = std::min_element(met.begin(), met.end(), [](const MetRow& a, const MetRow& b) {
+              return a.score < b.score;
+            })->score;
+  }
+  KeepBest(kept, &met);
+  ScoreRows(rows, query.vector, met, found);
 }
 
 std::uint64_t GraphIndex::MemoryBytes() const {

@@ -28,8 +28,11 @@ class GraphIndex final : public RowIndex {
   IndexKind kind() const override { return IndexKind::kGraph; }
   std::string Name() const override { return "graph"; }
   double ExpectedCost(std::int64_t effort, double share) const override;
+  double ExpectedCostAmong(std::int64_t effort, double rows) const override;
   bool Search(const HalfRows& rows, const RowQuery& query,
               std::vector<FoundRow>* found) const override;
+  void SearchAmong(const HalfRows& rows, const RowQuery& query, std::span<const std::int32_t> among,
+                   std::vector<FoundRow>* found) const override;
   std::uint64_t MemoryBytes() const override;
   std::uint64_t EncodedBytes() const override;
   Status Encode(const ByteSink& sink) const override;
@@ -40,6 +43,8 @@ class GraphIndex final : public RowIndex {
   GraphIndex(Projection projection, CodeMatrix codes, CodeGraph graph)
       : projection_(std::move(projection)), codes_(std::move(codes)), graph_(std::move(graph)) {}
   double CostOfCode() const;
+  // Leaves the query as codes are scored with in this thread's scratch.
+  void SetCodeQuery(const RowQuery& query) const;
 
   const Projection projection_;
   const CodeMatrix codes_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "index/segment.h"
 #include "index/vector_index.h"
 
 namespace espy::index {
@@ -42,6 +43,20 @@ void Intersect(std::span<const std::uint64_t> ids, std::span<const std::uint64_t
     } else {
       j = gallop(allowed, j, ids[i]);
     }
+  }
+}
+
+// Calls both(row) for each row of the sealed segment whose id is in `allowed`, which is ascending.
+template <class Both>
+void ForEachAllowed(const Segment& segment, std::span<const std::uint64_t> allowed,
+                    const Both& both) {
+  constexpr std::size_t kFew = 4;  // a look-up costs about as much as passing over so many ids
+  const std::span<const std::uint64_t> ids = segment.sorted_ids();
+  if (allowed.size() > ids.size() / kFew) return Intersect(ids, allowed, both);
+  const IdPlaces& places = segment.places();
+  for (const std::uint64_t id : allowed) {
+    const std::int64_t row = places.Find(id);
+    if (row >= 0) both(row);
   }
 }
 

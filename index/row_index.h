@@ -11,7 +11,9 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -94,13 +96,23 @@ class RowIndex {
   // What a search will cost, about; unit: rows scored one behind the other.
   virtual double ExpectedCost(std::int64_t effort, double share) const = 0;
 
+  // The same of SearchAmong; infinite where there is none.
+  virtual double ExpectedCostAmong(std::int64_t /*effort*/, double /*rows*/) const {
+    return std::numeric_limits<double>::infinity();
+  }
+
   // Fills `found` with accepted rows, in no given order: the best that it is led to, at least k of
   // them where it finds as many. False when it gave up: what was found is then not to be trusted.
   // Any thread; `rows` are those it was built over.
   virtual bool Search(const HalfRows& rows, const RowQuery& query,
                       std::vector<FoundRow>* found) const = 0;
 
-  // The same for an index whose segment keeps no rows in memory: kind disk.
+  // The best of `among`, `query.effort` of them where there are as many, in no given order, without
+  // reading the rows of all: for filters that keep few. The filter itself is not asked.
+  virtual void SearchAmong(const HalfRows&, const RowQuery&,
+                           std::span<const std::int32_t> /*among*/, std::vector<FoundRow>*) const {}
+
+  // The same as Search for an index whose segment keeps no rows in memory: kind disk.
   virtual Status SearchFar(const FarRows&, const RowQuery&, bool* trusted,
                            std::vector<FoundRow>*) const {
     *trusted = false;

@@ -77,6 +77,17 @@ std::int64_t Segment::FindSorted(std::uint64_t id) const {
   return found != ids.end() && *found == id ? found - ids.begin() : -1;
 }
 
+const IdPlaces& Segment::places() const {
+  const IdPlaces* places = places_.load(std::memory_order_acquire);
+  if (places != nullptr) return *places;
+  auto made = std::make_unique<const IdPlaces>(sorted_ids());
+  if (places_.compare_exchange_strong(places, made.get(), std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+    return *made.release();
+  }
+  return *places;  // another thread was first
+}
+
 std::int64_t Segment::FindAlive(std::uint64_t id) const {
   std::int64_t row = -1;
   if (sealed_) {
@@ -115,6 +126,8 @@ std::uint64_t Segment::MemoryBytes() const {
   }
   if (finder_ != nullptr) bytes += finder_->bytes(capacity_);
   if (row_index_ != nullptr) bytes += row_index_->MemoryBytes();
+  const IdPlaces* places = places_.load(std::memory_order_acquire);
+  if (places != nullptr) bytes += places->bytes();
   return bytes;
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "index/aligned_bytes.h"
+#include "index/id_places.h"
 #include "index/row_finder.h"
 #include "index/row_index.h"
 
@@ -31,6 +32,7 @@ class Segment {
   // A sealed one that keeps its rows elsewhere: ids and deaths only.
   static std::shared_ptr<Segment> Far(std::int64_t dimension, std::int64_t rows);
 
+  ~Segment() { delete places_.load(std::memory_order_relaxed); }
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
@@ -65,6 +67,8 @@ class Segment {
 
   // The row of `id` in a sealed segment, -1 when there is none. Any thread.
   std::int64_t FindSorted(std::uint64_t id) const;
+  // The same for many look-ups: made by the first caller. Any thread.
+  const IdPlaces& places() const;
   // In a growing one, among its first `rows`, which were published: the row of `id` that is alive
   // for a reader at `seq`, -1 when there is none. Any thread.
   std::int64_t FindGrown(std::uint64_t id, std::int64_t rows, std::uint64_t seq) const;
@@ -121,6 +125,7 @@ class Segment {
   std::atomic<std::int64_t> dead_{0};
   std::unique_ptr<RowFinder> finder_;  // growing: made by the first row, and then there to stay
   std::unique_ptr<RowIndex> row_index_;
+  mutable std::atomic<const IdPlaces*> places_{nullptr};  // sealed: then there to stay
 };
 
 }  // namespace espy::index

@@ -53,13 +53,20 @@ SegmentView::PartPlan SegmentView::PlanOnCpu(const ViewPart& part,
       segment.sealed()
           ? allowed <= part.rows / 4
           : kLookUpCost * static_cast<double>(allowed) + kJumpCost * share * rows < rows;
-  const PartPlan exact{few_allowed ? Way::kAllowedRows : Way::kRows, 1, 0};
-  if (segment.row_index() == nullptr || params.exact) return exact;
-  const double exact_cost = segment.far() ? rows * share * kFarRowCost
-                            : few_allowed ? rows * share * kJumpCost
-                                          : rows;
-  if (segment.row_index()->ExpectedCost(EffortOf(params), share) >= exact_cost) return exact;
-  return {Way::kIndex, share, exact_cost};
+  PartPlan plan{few_allowed ? Way::kAllowedRows : Way::kRows, share, 0, EffortIn(part, params)};
+  if (segment.row_index() == nullptr || params.exact) return plan;
+  double cost = segment.far() ? rows * share * kFarRowCost
+                : few_allowed ? rows * share * kJumpCost
+                              : rows;
+  if (few_allowed && !segment.far()) {
+    const double among = segment.row_index()->ExpectedCostAmong(plan.effort, rows * share);
+    if (among < cost) {
+      cost = among;
+      plan.way = Way::kAllowedCodes;
+    }
+  }
+  if (segment.row_index()->ExpectedCost(plan.effort, share) >= cost) return plan;
+  return {Way::kIndex, share, cost, plan.effort};
 }
 
 std::vector<ViewPart> SegmentView::SearchDevice(const DeviceQuery& query,
@@ -80,7 +87,7 @@ std::vector<ViewPart> SegmentView::SearchDevice(const DeviceQuery& query,
           (*mask)[static_cast<std::size_t>(row / 32)] |= 1u << row % 32;
         };
         if (segment.sealed()) {
-          Intersect(segment.sorted_ids(), *params.allowed, allow);
+          ForEachAllowed(segment, *params.allowed, allow);
         } else {
           for (std::int64_t row = 0; row < part.rows; ++row) {
             if (IsAllowed(params, segment.Id(row))) allow(row);
@@ -200,22 +207,16 @@ Result<std::vector<Candidate>> SegmentView::SearchFromDevice(const float* query,
 
 Status SegmentView::SearchOnCpu(const std::vector<ViewPart>& parts, const float* query,
                                 const SearchParams& params, TopK* top) const {
+  std::vector<Walk> walks;
   for (const ViewPart& part : parts) {
     const PartPlan plan = PlanOnCpu(part, params);
-    if (part.segment->far()) {
-      ESPY_RETURN_IF_ERROR(SearchFar(part, plan, query, params, top));
-      continue;
-    }
-    if (plan.way == Way::kIndex && SearchIndex(part, plan, query, params, top)) continue;
-    SearchParams exact = params;
-    exact.exact = true;
-    if (PlanOnCpu(part, exact).way == Way::kAllowedRows) {
-      SearchAllowedRows(part, query, params, top);
+    if (plan.way == Way::kIndex || plan.way == Way::kAllowedCodes) {
+      walks.push_back({part, plan, {}});
     } else {
-      SearchRows(part, query, 1, params, top);
+      ESPY_RETURN_IF_ERROR(SearchOne(part, plan, query, params, top));
     }
   }
-  return Status::Ok();
+  return walks.empty() ? Status::Ok() : SearchIndexes(std::move(walks), query, params, top);
 }
 
 std::vector<std::uint64_t> SegmentView::LiveIds() const {
@@ -243,7 +244,10 @@ std::string SegmentView::Plan(const SearchParams& params) const {
       device_rows += part.rows;
       continue;
     }
-    Parts& parts = way == Way::kIndex ? by_index[part.segment->row_index()->Name()] : exact;
+    Parts& parts = way == Way::kIndex ? by_index[part.segment->row_index()->Name()]
+                   : way == Way::kAllowedCodes
+                       ? by_index["codes of the " + part.segment->row_index()->Name()]
+                       : exact;
     ++parts.segments;
     parts.rows += part.rows;
   }

@@ -49,13 +49,20 @@ class SegmentView final : public View {
   std::string Plan(const SearchParams& params) const override;
 
  private:
-  // How one part is searched: by its index, exactly over all rows or over the allowed ones, or
-  // exactly on the device.
-  enum class Way { kRows, kAllowedRows, kIndex, kDevice };
+  // How one part is searched: by its index, by the codes of the rows that are allowed, exactly over
+  // all rows or over the allowed ones, or exactly on the device.
+  enum class Way { kRows, kAllowedRows, kAllowedCodes, kIndex, kDevice };
   struct PartPlan {
     Way way = Way::kRows;
-    double share = 1;     // of the rows that an index may return
-    double max_cost = 0;  // beyond which exact search would have been cheaper
+    double share = 1;         // of the rows that an index may return
+    double max_cost = 0;      // beyond which exact search would have been cheaper
+    std::int64_t effort = 0;  // of an index, in this part
+  };
+  // A part that its index is asked about, and the best k of what it led to.
+  struct Walk {
+    ViewPart part;
+    PartPlan plan;
+    std::vector<Candidate> found;
   };
   PartPlan PlanPart(const ViewPart& part, const SearchParams& params) const;
 
@@ -73,9 +80,19 @@ class SegmentView final : public View {
   // The same, for many queries and where CanScreen().
   void SearchRowsScreened(const ViewPart& part, const float* queries, std::int64_t count,
                           const SearchParams& params, TopK* tops) const;
+  // The effort for a part that has one of several indexes: the more rows, the more.
+  std::int64_t EffortIn(const ViewPart& part, const SearchParams& params) const;
+  double ShareOf(const ViewPart& part) const;  // of all rows
   Status CheckQuery(std::span<const float> query, const SearchParams& params) const;
   void SearchAllowedRows(const ViewPart& part, const float* query, const SearchParams& params,
                          TopK* top) const;
+  // By all their indexes; where the best rows crowd in one part, that one again and at full effort.
+  Status SearchIndexes(std::vector<Walk> walks, const float* query, const SearchParams& params,
+                       TopK* top) const;
+  Status SearchOne(const ViewPart& part, const PartPlan& plan, const float* query,
+                   const SearchParams& params, TopK* top) const;
+  void SearchAllowedCodes(const ViewPart& part, const PartPlan& plan, const float* query,
+                          const SearchParams& params, TopK* top) const;
   // A part without rows in memory, in either way.
   Status SearchFar(const ViewPart& part, const PartPlan& plan, const float* query,
                    const SearchParams& params, TopK* top) const;

@@ -112,7 +112,7 @@ void SegmentView::SearchAllowedRows(const ViewPart& part, const float* query,
     }
     return;
   }
-  Intersect(segment.sorted_ids(), *params.allowed, [&](std::int64_t row) {
+  ForEachAllowed(segment, *params.allowed, [&](std::int64_t row) {
     if (!segment.AliveAt(row, seq_)) return;
     top->Add(Dot(query, segment.Row(row), segment.padded()), segment.Id(row));
   });
@@ -124,7 +124,7 @@ RowQuery SegmentView::RowQueryFor(const ViewPart& part, const PartPlan& plan, co
   RowQuery row_query;
   row_query.vector = query;
   row_query.k = params.k;
-  row_query.effort = EffortOf(params);
+  row_query.effort = plan.effort;
   row_query.filter = segment.FilterAt(seq_, params.allowed);
   row_query.share = plan.share;
   row_query.max_cost = plan.max_cost;

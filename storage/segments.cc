@@ -100,7 +100,20 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
   ESPY_RETURN_IF_ERROR(Flush());
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
-  return db_->ToStatus((*db_)->CompactRange(compact, db_->handle(kSegments), nullptr, nullptr));
+  rocksdb::ColumnFamilyHandle* handle = db_->handle(kSegments);
+  ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr)));
+  // Blob files that are dead in part: what lives in them is written again once a third is dead, so
+  // two bytes at most for each that is given back.
+  std::uint64_t total = 0, dead = 0;
+  if (!(*db_)->GetIntProperty(handle, rocksdb::DB::Properties::kTotalBlobFileSize, &total) ||
+      !(*db_)->GetIntProperty(handle, rocksdb::DB::Properties::kLiveBlobFileGarbageSize, &dead) ||
+      dead * 3 < total) {
+    return Status::Ok();
+  }
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  compact.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+  compact.blob_garbage_collection_age_cutoff = 1.0;
+  return db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr));
 }
 
 Result<std::vector<std::uint64_t>> RocksStore::ListSegments(SpaceNumber space) {

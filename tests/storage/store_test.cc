@@ -374,6 +374,27 @@ TEST(Store, DeletedSegmentsGiveTheirSpaceBack) {
   EXPECT_EQ(*store->GetChunk(1, 20, 3), noise);
 }
 
+// Segments whose bytes share a blob file with others that live on.
+TEST(Store, DeletedSegmentsAmongLivingOnesGiveTheirBytesBack) {
+  TempDir dir;
+  auto store = OpenOrDie(dir / "lib");
+  ESPY_ASSERT_OK(store->AddSpace(SampleSpace()));
+  std::mt19937_64 random(5);
+  std::string noise(1 << 20, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  for (std::uint64_t segment = 1; segment <= 30; ++segment) {
+    ESPY_ASSERT_OK(store->PutChunk(1, segment, 0, noise));
+  }
+  ESPY_ASSERT_OK(store->DeleteSegment(1, 15));  // writes the others out beside it
+  EXPECT_GT(*store->DiskBytes(), 28u << 20);
+  for (std::uint64_t segment = 1; segment <= 30; ++segment) {
+    if (segment % 3 != 0 && segment != 15) ESPY_ASSERT_OK(store->DeleteSegment(1, segment));
+  }
+  // Nine live on; half as much again may be dead.
+  EXPECT_LT(*store->DiskBytes(), 15u << 20);
+  EXPECT_EQ(*store->GetChunk(1, 30, 0), noise);
+}
+
 TEST(Store, ReadersWorkBesideAWriterAndKeepWhatTheyOpened) {
   TempDir dir;
   auto writer = OpenOrDie(dir / "lib");

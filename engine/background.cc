@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 
@@ -62,7 +63,7 @@ void Library::Impl::StartBackground() {
 // change: true then.
 bool Library::Impl::WaitForWork(std::unique_lock<std::mutex>* lock, const std::stop_token& stop) {
   const auto requested = [this] { return background_requested_; };
-  while (fields_waiting_ && !background_requested_ && !stop.stop_requested()) {
+  while (rest_waiting_ && !background_requested_ && !stop.stop_requested()) {
     const std::uint64_t before = store->last_seq();
     if (background_wake_.wait_for(*lock, stop, kRest, requested)) break;
     if (store->last_seq() == before) return true;
@@ -85,10 +86,10 @@ Status Library::Impl::MaintainAll(bool quiet, const std::stop_token& stop) {
   }
   Status outcome;
   for (const std::shared_ptr<OpenSpace>& space : OpenSpaces()) {
-    Status status = MaintainSpace(space.get(), stop);
+    Status status = MaintainSpace(space.get(), quiet, stop);
     if (!status.ok()) outcome = std::move(status);
   }
-  if (quiet) fields_waiting_ = false;
+  rest_waiting_ = (rest_waiting_ && !quiet) || (outcome.ok() && ConsolidationIsDue());
   if (outcome.ok() && !stop.stop_requested() && FieldsAreDue(quiet)) outcome = StoreFields(stop);
   if (outcome.ok() && !stop.stop_requested() && quiet) {
     if (const Status kept = KeepUp(stop); !kept.ok()) {
@@ -99,16 +100,29 @@ Status Library::Impl::MaintainAll(bool quiet, const std::stop_token& stop) {
   return outcome;
 }
 
-Status Library::Impl::MaintainSpace(OpenSpace* space, const std::stop_token& stop) {
+bool Library::Impl::ConsolidationIsDue() {
+  const std::vector<std::shared_ptr<OpenSpace>> spaces = OpenSpaces();
+  return std::any_of(spaces.begin(), spaces.end(), [this](const auto& space) {
+    std::lock_guard lock(write_mutex_);
+    return space->index != nullptr && space->index->NeedsConsolidation();
+  });
+}
+
+Status Library::Impl::MaintainSpace(OpenSpace* space, bool quiet, const std::stop_token& stop) {
   std::shared_ptr<index::VectorIndex> index;
   {
     std::lock_guard lock(write_mutex_);
     index = space->index;
   }
-  if (!index || !index->NeedsMaintenance()) return Status::Ok();
+  if (!index) return Status::Ok();
+  const bool consolidate = quiet && index->NeedsConsolidation();
+  if (!consolidate && !index->NeedsMaintenance()) return Status::Ok();
   Status status;
   while (status.ok() && index->NeedsMaintenance() && !stop.stop_requested()) {
     status = index->Maintain(/*everything=*/false, stop);
+  }
+  if (status.ok() && consolidate && !stop.stop_requested()) {
+    status = ConsolidateSpace(index.get(), stop);
   }
   if (!status.ok() && status.code() != StatusCode::kCancelled) {
     Log(LogLevel::kWarning,
@@ -117,6 +131,24 @@ Status Library::Impl::MaintainSpace(OpenSpace* space, const std::stop_token& sto
   std::lock_guard lock(write_mutex_);
   if (index == space->index) RefreshStateLocked();
   return status;
+}
+
+// It takes long, and what must be done soon is not to wait for it: then it is given up, and done at
+// the next rest.
+Status Library::Impl::ConsolidateSpace(index::VectorIndex* index, const std::stop_token& stop) {
+  std::stop_source given_up;
+  {
+    std::lock_guard lock(background_mutex_);
+    consolidation_ = given_up;
+    if (background_requested_) given_up.request_stop();
+  }
+  const std::stop_callback relay(stop, [&given_up] { given_up.request_stop(); });
+  const Status status = index->Consolidate(given_up.get_token());
+  {
+    std::lock_guard lock(background_mutex_);
+    consolidation_ = std::stop_source(std::nostopstate);
+  }
+  return status.code() == StatusCode::kCancelled && !stop.stop_requested() ? Status::Ok() : status;
 }
 
 void Library::Impl::StopBackground() {
@@ -148,12 +180,13 @@ Library::Impl::BackgroundPause::~BackgroundPause() {
 void Library::Impl::WakeBackground() {
   std::lock_guard lock(background_mutex_);
   background_requested_ = true;
+  consolidation_.request_stop();
   background_wake_.notify_all();
 }
 
 Status Library::Impl::WaitForBackground(const ProgressFn& progress, const std::stop_token& stop) {
   if (options.read_only || !options.background_build) return Status::Ok();
-  if (FieldsAreDue(/*quiet=*/true) || UpkeepIsDue()) {
+  if (FieldsAreDue(/*quiet=*/true) || UpkeepIsDue() || ConsolidationIsDue()) {
     std::lock_guard lock(background_mutex_);
     background_requested_ = background_rest_ = true;
     background_wake_.notify_all();

@@ -84,7 +84,7 @@ bool Library::Impl::FieldsAreDue(bool quiet) {
 }
 
 void Library::Impl::WakeForFields() {
-  if (!FieldsAreDue(/*quiet=*/true) || fields_waiting_.exchange(true)) return;
+  if (!FieldsAreDue(/*quiet=*/true) || rest_waiting_.exchange(true)) return;
   WakeBackground();
 }
 

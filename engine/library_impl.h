@@ -170,7 +170,9 @@ class Library::Impl {
   // `quiet`: what is better done while the library rests, too.
   bool WaitForWork(std::unique_lock<std::mutex>* lock, const std::stop_token& stop);
   Status MaintainAll(bool quiet, const std::stop_token& stop);
-  Status MaintainSpace(OpenSpace* space, const std::stop_token& stop);
+  bool ConsolidationIsDue();
+  Status ConsolidateSpace(index::VectorIndex* index, const std::stop_token& stop);
+  Status MaintainSpace(OpenSpace* space, bool quiet, const std::stop_token& stop);
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);
   Status WaitLocked(const ProgressFn& progress, const std::stop_token& stop,
                     std::unique_lock<std::mutex>* lock);  // with background_mutex_
@@ -260,8 +262,8 @@ class Library::Impl {
   std::mutex write_mutex_;
   std::atomic<bool> behind_{false};  // written under write_mutex_: views lack changes that are made
   std::mutex fields_mutex_;          // held while the table is made; before write_mutex_
-  std::shared_ptr<fields::Table> fields_;    // guarded by write_mutex_
-  std::atomic<bool> fields_waiting_{false};  // the builder knows that they are to be stored
+  std::shared_ptr<fields::Table> fields_;  // guarded by write_mutex_
+  std::atomic<bool> rest_waiting_{false};  // the builder has something to do at rest
   std::mutex state_mutex_;
   // Guarded by state_mutex_: of each space whose index is open; all of one snapshot.
   std::map<storage::SpaceNumber, std::shared_ptr<const ReadState>> states_;
@@ -291,14 +293,15 @@ class Library::Impl {
   std::mutex background_mutex_;
   std::condition_variable_any background_wake_;
   std::condition_variable_any background_idle_;
-  bool background_requested_ = false;  // guarded by background_mutex_
-  bool background_rest_ = false;       // guarded by background_mutex_: as if the library rested
-  bool background_running_ = false;    // guarded by background_mutex_
-  int background_waiters_ = 0;         // guarded by background_mutex_: for them it begins at once
-  Lull lull_;                          // of the writers: the builder begins in it
-  bool background_missing_ = false;    // guarded by background_mutex_: it could not be started
-  Status background_status_;           // guarded by background_mutex_: of the last run
-  std::mutex pause_mutex_;             // held by a BackgroundPause; guards background_
+  bool background_requested_ = false;                 // guarded by background_mutex_
+  std::stop_source consolidation_{std::nostopstate};  // guarded by background_mutex_: under way
+  bool background_rest_ = false;     // guarded by background_mutex_: as if the library rested
+  bool background_running_ = false;  // guarded by background_mutex_
+  int background_waiters_ = 0;       // guarded by background_mutex_: for them it begins at once
+  Lull lull_;                        // of the writers: the builder begins in it
+  bool background_missing_ = false;  // guarded by background_mutex_: it could not be started
+  Status background_status_;         // guarded by background_mutex_: of the last run
+  std::mutex pause_mutex_;           // held by a BackgroundPause; guards background_
   std::jthread background_;
 
   std::mutex migration_mutex_;  // held through a migration, and while a space is dropped

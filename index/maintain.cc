@@ -31,7 +31,9 @@ std::vector<SegmentedIndex::Job> SegmentedIndex::PlanJobs(bool everything) const
   std::vector<Job> jobs;
   // Frozen segments, several at once when they have piled up (a rebuild): one build instead of a
   // build and a merge.
-  const std::int64_t most = options_.seal_rows * std::max(options_.merge_fan_in, 1);
+  const std::int64_t most = everything && !BuildsOnDisk()
+                                ? MostRows()
+                                : options_.seal_rows * std::max(options_.merge_fan_in, 1);
   Job frozen;
   std::int64_t rows = 0;
   for (const SegmentPtr& segment : ReadyFrozen()) {
@@ -115,6 +117,17 @@ Status SegmentedIndex::Maintain(bool everything, std::stop_token stop) try {
       changed = true;
     }
     again = !everything && !jobs.empty();
+  }
+  if (everything) {
+    std::vector<Job> jobs;
+    {
+      std::lock_guard lock(write_mutex_);
+      jobs = PlanConsolidation();
+    }
+    for (const Job& job : jobs) {
+      ESPY_RETURN_IF_ERROR(Run(job, stop));
+      changed = true;
+    }
   }
 
   std::vector<SegmentPtr> sealed;
@@ -211,13 +224,18 @@ Status SegmentedIndex::Run(const Job& job, std::stop_token stop) {
 
 IndexOptions SegmentedIndex::OptionsForBuild() {
   IndexOptions options = build_options_;
-  if (options.kind != IndexKind::kAuto || options.memory_budget == 0) return options;
   std::lock_guard lock(write_mutex_);
-  // A row, its id, and 64 bytes of codes and links at the least.
-  const auto row_bytes = static_cast<std::uint64_t>(2 * PaddedDimension(options.dimension) + 72);
-  const bool past = static_cast<std::uint64_t>(live_) * row_bytes > options.memory_budget;
-  if (past && store_->Rows() != nullptr) options.kind = IndexKind::kDisk;
+  if (BuildsOnDisk()) options.kind = IndexKind::kDisk;
   return options;
+}
+
+bool SegmentedIndex::BuildsOnDisk() const {
+  const IndexKind kind = kind_.load();
+  if (kind != IndexKind::kAuto || options_.memory_budget == 0) return kind == IndexKind::kDisk;
+  // A row, its id, and 64 bytes of codes and links at the least.
+  const auto row_bytes = static_cast<std::uint64_t>(2 * PaddedDimension(options_.dimension) + 72);
+  return static_cast<std::uint64_t>(live_) * row_bytes > options_.memory_budget &&
+         store_->Rows() != nullptr;
 }
 
 Result<std::shared_ptr<Segment>> SegmentedIndex::BuildOutput(const Job& job, std::uint64_t seq,

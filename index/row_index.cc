@@ -1,5 +1,8 @@
 #include "index/row_index.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/thread_pool.h"
 #include "index/graph_index.h"
 #include "index/hnsw_index.h"
@@ -25,6 +28,15 @@ std::optional<CodeKind> CodesOf(IndexKind kind) {
   }
 }
 
+// With one effort for all sizes, links of a large graph would be found worse than those of a small
+// one: at a million rows recall at the same speed is far below (docs/decisions/0133).
+std::int64_t GraphEffort(const IndexOptions& options, std::int64_t rows) {
+  constexpr double kRows = 100'000, kMostTimes = 4;
+  const double times = std::sqrt(static_cast<double>(rows) / kRows);
+  return static_cast<std::int64_t>(options.graph_ef_construction *
+                                   std::clamp(times, 1.0, kMostTimes));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RowIndex>> BuildRowIndex(const HalfRows& rows, const IndexOptions& options,
@@ -46,7 +58,7 @@ Result<std::unique_ptr<RowIndex>> BuildRowIndex(const HalfRows& rows, const Inde
     return HnswIndex::Build(rows, {options.hnsw_m, options.hnsw_ef_construction, threads},
                             std::move(stop));
   }
-  return GraphIndex::Build(rows, {.ef_construction = options.graph_ef_construction}, threads,
+  return GraphIndex::Build(rows, {.ef_construction = GraphEffort(options, rows.n)}, threads,
                            std::move(stop));
 }
 

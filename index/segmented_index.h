@@ -1,6 +1,6 @@
 // VectorIndex as segments: sealed ones that storage also holds, frozen ones that wait to be sealed,
 // and one growing. Writing and publishing are in segmented_index.cc, sealing and merging in
-// maintain.cc.
+// maintain.cc, merging at rest in consolidate.cc.
 #ifndef ESPY_INDEX_SEGMENTED_INDEX_H_
 #define ESPY_INDEX_SEGMENTED_INDEX_H_
 
@@ -35,6 +35,8 @@ class SegmentedIndex final : public VectorIndex {
   bool NeedsMaintenance() const override;
   Status SealFull(std::uint64_t seq, std::stop_token stop) override;
   Status Maintain(bool everything, std::stop_token stop) override;
+  bool NeedsConsolidation() const override;
+  Status Consolidate(std::stop_token stop) override;
   IndexStats stats() const override;
 
  private:
@@ -56,6 +58,9 @@ class SegmentedIndex final : public VectorIndex {
   bool IsReady(const Segment& frozen) const { return frozen.published_rows == frozen.rows(); }
   std::vector<SegmentPtr> ReadyFrozen() const;
   std::vector<Job> PlanJobs(bool everything) const;
+  std::vector<Job> PlanConsolidation() const;
+  std::int64_t MostRows() const;  // of a segment that is made of others
+  bool BuildsOnDisk() const;      // the kind, or because the memory budget asks for it
   std::int64_t LiveRows(const Segment& segment) const {
     return segment.rows() - segment.dead_rows();
   }

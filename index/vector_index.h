@@ -55,7 +55,7 @@ struct IndexOptions {
                                      // index, a smaller one is searched exactly
   int hnsw_m = 32;                   // kHnsw
   int hnsw_ef_construction = 200;    // kHnsw
-  int graph_ef_construction = 100;   // kGraph
+  int graph_ef_construction = 100;   // kGraph: up to 100,000 rows; more, by their root, for more
   double merge_dead_share = 0.2;     // a sealed segment with more dead rows than this is rewritten
   int merge_fan_in = 8;              // this many segments of like size are merged to one
   int threads = 0;                   // for building; 0: one for each core
@@ -173,9 +173,14 @@ class VectorIndex {
   // True when Maintain has something to do.
   virtual bool NeedsMaintenance() const = 0;
   // Seals a full growing segment, merges; writes segments and the manifest. `everything`: seal what
-  // there is and rewrite every segment with dead rows (compact). Returns Cancelled soon after
-  // `stop` is requested, with nothing half-done.
+  // there is, rewrite every segment with dead rows, and consolidate (compact). Returns Cancelled
+  // soon after `stop` is requested, with nothing half-done.
   virtual Status Maintain(bool everything, std::stop_token stop) = 0;
+
+  // Merges segments that Maintain leaves apart, so that searches walk few: more work than it is
+  // worth while changes come in. As Maintain otherwise.
+  virtual bool NeedsConsolidation() const = 0;
+  virtual Status Consolidate(std::stop_token stop) = 0;
 
   virtual IndexStats stats() const = 0;
 };

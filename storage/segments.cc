@@ -100,6 +100,8 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
   ESPY_RETURN_IF_ERROR(Flush());
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
+  // Down to the last level, so that what died is counted; keys alone are written again.
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   rocksdb::ColumnFamilyHandle* handle = db_->handle(kSegments);
   ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr)));
   // Blob files that are dead in part: what lives in them is written again once a third is dead, so
@@ -110,7 +112,6 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
       dead * 3 < total) {
     return Status::Ok();
   }
-  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   compact.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
   compact.blob_garbage_collection_age_cutoff = 1.0;
   return db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr));

@@ -22,7 +22,7 @@ Status Migration::Run(const std::shared_ptr<OpenSpace>& target, const ProgressFn
     if (report_.cancelled) break;
     ESPY_RETURN_IF_ERROR(RequireAll());
     if (progress) progress({"segments", 0, 0});
-    const Status built = library_->MaintainSpace(target_.get(), stop_);
+    const Status built = library_->MaintainSpace(target_.get(), /*quiet=*/true, stop_);
     report_.cancelled = stop_.stop_requested();
     if (report_.cancelled) break;
     ESPY_RETURN_IF_ERROR(built);

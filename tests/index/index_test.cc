@@ -256,6 +256,68 @@ TEST(Index, MergingKeepsTheNumberOfSegmentsSmall) {
   EXPECT_EQ(index->TakeView()->live_rows(), 4000);
 }
 
+TEST(Index, AtRestSegmentsBecomeFewAndALargeOneWaitsUntilItPays) {
+  MemoryStore store;
+  ClusteredData data(3, kDimension, 5);
+  auto index = VectorIndex::Empty(SmallOptions(), &store);
+  std::uint64_t seq = 0;
+  const auto grow = [&](int rows) {
+    for (int i = 0; i < rows; ++i) {
+      ++seq;
+      index->Add(seq, seq, data.NextHalf());
+      index->Publish(seq);
+      if (index->NeedsMaintenance()) ESPY_ASSERT_OK(index->Maintain(false, {}));
+    }
+  };
+  grow(4000);
+  ASSERT_GT(index->stats().sealed_segments, 1u);
+  const std::vector<float> query = data.Next();
+  const auto before = index->TakeView()->Search(query, {.k = 50, .exact = true});
+  ASSERT_TRUE(index->NeedsConsolidation());
+  ESPY_ASSERT_OK(index->Consolidate({}));
+  EXPECT_FALSE(index->NeedsConsolidation());
+  EXPECT_LE(index->stats().sealed_segments, 2u);
+  EXPECT_EQ(store.ListSegments()->size(), index->stats().sealed_segments);
+  const auto after = index->TakeView()->Search(query, {.k = 50, .exact = true});
+  ASSERT_EQ(after->size(), before->size());
+  for (std::size_t i = 0; i < after->size(); ++i) {
+    EXPECT_EQ((*after)[i].id, (*before)[i].id);
+    EXPECT_EQ((*after)[i].score, (*before)[i].score);
+  }
+  // A library that grows to three times its size is written anew as a whole only now and then.
+  int wholes = 0, rests = 0;
+  for (; seq < 12'000; ++rests) {
+    grow(250);
+    if (!index->NeedsConsolidation()) continue;
+    ESPY_ASSERT_OK(index->Consolidate({}));
+    EXPECT_LE(index->stats().sealed_segments, 3u);
+    wholes += index->stats().sealed_segments == 1 ? 1 : 0;
+  }
+  EXPECT_GE(wholes, 1);
+  EXPECT_LE(wholes, 6) << "of " << rests;
+  auto reopened = VectorIndex::Open(SmallOptions(), &store);
+  ESPY_ASSERT_OK(reopened);
+  EXPECT_EQ((*reopened)->stats().sealed_segments, index->stats().sealed_segments);
+}
+
+TEST(Index, AConsolidationThatIsStoppedLeavesEverything) {
+  MemoryStore store;
+  ClusteredData data(3, kDimension, 5);
+  auto index = VectorIndex::Empty(SmallOptions(), &store);
+  for (std::uint64_t seq = 1; seq <= 1000; ++seq) {
+    index->Add(seq, seq, data.NextHalf());
+    index->Publish(seq);
+    if (index->NeedsMaintenance()) ESPY_ASSERT_OK(index->Maintain(false, {}));
+  }
+  const auto segments = *store.ListSegments();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(index->Consolidate(stop.get_token()).code(), StatusCode::kCancelled);
+  EXPECT_EQ(*store.ListSegments(), segments);
+  EXPECT_TRUE(index->NeedsConsolidation());
+  EXPECT_EQ(index->TakeView()->live_rows(), 1000);
+}
+
 TEST(Index, ReplacingAnIndexTouchesNothingStoredUntilItIsComplete) {
   MemoryStore store;
   ClusteredData data(5, kDimension, 5);

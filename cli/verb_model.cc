@@ -36,12 +36,15 @@ std::string Millions(std::uint64_t n) {
   return FormatFixed(static_cast<double>(n) / 1e6, n < 100'000'000 ? 1 : 0) + " M";
 }
 
+bool IsCaptioner(const ModelDescription& model) { return model.family == "blip"; }
+
 // What is known of it; sizes of one that is not here are what its publisher's pages say.
 void PrintModel(Session* session, const ModelDescription& model) {
   Table table({Table::Align::kLeft, Table::Align::kLeft});
   table.Add({"name", EscapeForTerminal(model.name) + (model.bundled ? " (bundled)" : "")});
   table.Add({"family", EscapeForTerminal(model.family)});
-  table.Add({"vectors", std::to_string(model.dimension) + " dimensions"});
+  table.Add({IsCaptioner(model) ? "matching" : "vectors",
+             model.dimension > 0 ? std::to_string(model.dimension) + " dimensions" : "none"});
   table.Add({"pictures", std::to_string(model.image_size) + " x " +
                              std::to_string(model.image_size) + " pixels"});
   table.Add({"texts", std::to_string(model.context) + " tokens"});
@@ -55,12 +58,16 @@ void PrintModel(Session* session, const ModelDescription& model) {
   if (!model.repository.empty()) table.Add({"repository", EscapeForTerminal(model.repository)});
   if (!model.licence.empty()) table.Add({"licence", EscapeForTerminal(model.licence)});
   if (model.installed) {
-    table.Add({"space", model.space_id});
+    table.Add({IsCaptioner(model) ? "id" : "space", model.space_id});
     table.Add({"directory", EscapeForTerminal(model.directory)});
   } else {
     table.Add({"directory", "not on this computer: espy model pull " + model.name});
   }
   session->out.Write(table.Format());
+}
+
+std::string Dimensions(const ModelDescription& model) {
+  return std::to_string(model.dimension) + " d";
 }
 
 struct ListFlags {
@@ -101,7 +108,7 @@ Outcome ListAll(Session* session, const ListFlags& flags) {
   const std::vector<ModelDescription> models = ListModels(
       flags.measure || flags.installed ? ModelSet::kInstalled : ModelSet::kInstalledAndKnown);
   for (const ModelDescription& model : models) {
-    if (!model.installed) continue;
+    if (!model.installed || (flags.measure && IsCaptioner(model))) continue;
     ModelCost cost;
     if (flags.measure) {
       BenchOptions options;
@@ -134,7 +141,8 @@ Outcome ListAll(Session* session, const ListFlags& flags) {
       continue;
     }
     std::vector<std::string> row{EscapeForTerminal(model.name), EscapeForTerminal(model.family),
-                                 std::to_string(model.dimension) + " d", FormatBytes(model.bytes)};
+                                 IsCaptioner(model) ? "captions" : Dimensions(model),
+                                 FormatBytes(model.bytes)};
     if (flags.measure) {
       row.insert(row.end(), {precision, FormatBytes(cost.memory) + " in use",
                              FormatFixed(cost.ms_per_picture, 2) + " ms a picture",
@@ -178,6 +186,7 @@ A model is a directory as its publishers ship it, in one of these layouts:
   transformers   config.json with model_type clip, siglip or siglip2 (also NaFlex), preprocessor_config.json
                  (or processor_config.json), and model.safetensors or the parts that model.safetensors.index.json names
   OpenCLIP       open_clip_config.json and open_clip_model.safetensors (ViT towers, and timm's SigLIP towers)
+  captioner      config.json with model_type blip, model.safetensors, and draft heads beside it where it has them
 with the tokenizer's files: tokenizer.json (byte-level BPE, Gemma's BPE, Unigram), vocab.json and merges.txt,
 spiece.model or tokenizer.model; tokenizer_config.json and special_tokens_map.json beside them. Pickles (.bin, .pt) are never
 read.

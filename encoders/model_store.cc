@@ -10,7 +10,11 @@
 
 #include "base/env.h"
 #include "base/logging.h"
+#include "base/status_macros.h"
+#include "encoders/config_limits.h"
 #include "encoders/hub_cache.h"
+#include "encoders/json.h"
+#include "encoders/json_fields.h"
 #include "encoders/known_models.h"
 #include "encoders/model_files.h"
 
@@ -18,6 +22,9 @@ namespace espy::encoders {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxConfigBytes = 4 << 20;  // published ones are below 10 KB
+constexpr char kCaptionerType[] = "blip";           // captioning/ describes it
 
 std::string Variable(const char* name) {
   const char* value = ::getenv(name);
@@ -146,26 +153,42 @@ Result<std::string> ResolveModel(const std::string& name_or_directory) {
       (known.empty() ? "" : ", or one of the names: " + known));
 }
 
-std::vector<EncoderInfo> ListEncoders() {
-  std::vector<EncoderInfo> encoders;
+Result<std::string> ModelType(const std::string& directory) {
+  const std::string path = directory + "/" + ConfigFileName(directory);
+  ESPY_ASSIGN_OR_RETURN(const std::string json, Env::Default()->ReadFile(path, kMaxConfigBytes));
+  ESPY_ASSIGN_OR_RETURN(const JsonValue root, ParseJson(json, path, kConfigJson));
+  JsonFields fields(&root, path);
+  const std::string type = fields.Text("model_type", "");
+  ESPY_RETURN_IF_ERROR(fields.status());
+  return type;
+}
+
+std::vector<FoundModel> FindModels() {
+  std::vector<FoundModel> models;
   std::set<std::string> seen;
+  const auto add = [&](const std::string& directory, const std::string& name, bool from_hub) {
+    if (!seen.insert(name).second) return;
+    const Result<std::string> type = ModelType(directory);  // a broken file is told of later
+    models.push_back({directory, type.ok() ? *type : "", from_hub});
+  };
   for (const std::string& directory : ModelDirectories()) {
-    for (const std::string& name : NamesIn(directory)) {
-      if (!seen.insert(name).second) continue;
-      Result<EncoderInfo> info = DescribeEncoder(directory + "/" + name);
-      if (info.ok()) {
-        encoders.push_back(std::move(info).value());
-      } else {
-        Log(LogLevel::kWarning, info.status().message());
-      }
-    }
+    for (const std::string& name : NamesIn(directory)) add(directory + "/" + name, name, false);
   }
   for (const std::string& snapshot : ListSnapshots(HubCacheDirectory())) {
-    Result<EncoderInfo> info = DescribeEncoder(snapshot);
-    if (!info.ok()) {
-      Log(LogLevel::kInfo, info.status().message());  // another tool's, perhaps of no use here
-    } else if (seen.insert(info->name).second) {
+    add(snapshot, ModelName(snapshot), true);
+  }
+  return models;
+}
+
+std::vector<EncoderInfo> ListEncoders() {
+  std::vector<EncoderInfo> encoders;
+  for (const FoundModel& model : FindModels()) {
+    if (model.type == kCaptionerType) continue;
+    Result<EncoderInfo> info = DescribeEncoder(model.directory);
+    if (info.ok()) {
       encoders.push_back(std::move(info).value());
+    } else {
+      Log(model.from_hub ? LogLevel::kInfo : LogLevel::kWarning, info.status().message());
     }
   }
   return encoders;

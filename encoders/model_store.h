@@ -44,15 +44,22 @@ std::string ModelName(const std::string& directory);
 Result<std::string> SpaceId(const std::string& directory,
                             const std::vector<std::string>& also = {});
 
-// Every model found, one for each name, in the order of ModelDirectories() and then of names; then
-// those of the hub's cache. What cannot be described is left out and logged.
+// Every directory that holds a model of any kind, one for each name, in the order of
+// ModelDirectories() and then of names; then those of the hub's cache.
+struct FoundModel {
+  std::string directory;
+  std::string type;       // config.json's model_type; "" in OpenCLIP's layout
+  bool from_hub = false;  // another tool's, perhaps of no use here
+};
+std::vector<FoundModel> FindModels();
+// model_type of config.json; "" where there is none, and NotFound without the file.
+Result<std::string> ModelType(const std::string& directory);
+
+// The encoders among them. What cannot be described is left out and logged; captioners are
+// silently.
 std::vector<EncoderInfo> ListEncoders();
 
-// Loads the model whole (both towers) to prove it, then copies its files to UserModelDirectory()
-// under `name` (the directory's own name when empty), through a temporary folder beside it and a
-// rename, so that nothing is left behind by a failure. InvalidArgument when the name is taken,
-// there or in another of ModelDirectories(), or is not made of letters, digits and ._- (beginning
-// with a letter or digit).
+// Loads the encoder whole (both towers) to prove it, then InstallFiles (install_files.h).
 Result<EncoderInfo> InstallModel(const std::string& directory, const std::string& name);
 
 }  // namespace espy::encoders

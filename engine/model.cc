@@ -6,6 +6,7 @@
 
 #include "base/cpu_features.h"
 #include "base/status_macros.h"
+#include "captioning/captioner_store.h"
 #include "encoders/device/device_encoder.h"
 #include "encoders/hub_cache.h"
 #include "encoders/known_models.h"
@@ -13,6 +14,8 @@
 
 namespace espy {
 namespace {
+
+constexpr char kCaptioner[] = "blip";
 
 ModelDescription Describe(const encoders::EncoderInfo& info) {
   ModelDescription model;
@@ -31,6 +34,23 @@ ModelDescription Describe(const encoders::EncoderInfo& info) {
   if (const auto* known = encoders::FindKnownRepository(model.repository)) {
     model.licence = known->licence;
   }
+  return model;
+}
+
+ModelDescription Describe(const captioning::CaptionerInfo& info) {
+  ModelDescription model;
+  model.name = info.name;
+  model.directory = info.directory;
+  model.family = kCaptioner;
+  model.dimension = info.projection;
+  model.image_size = info.image_size;
+  model.context = info.context;
+  model.image_parameters = info.image_parameters;
+  model.text_parameters = info.text_parameters;
+  model.bytes = info.bytes;
+  model.space_id = info.id;
+  model.bundled = info.name.starts_with("espy-");
+  model.repository = encoders::RepositoryOfSnapshot(info.directory);
   return model;
 }
 
@@ -58,6 +78,9 @@ std::vector<ModelDescription> ListModels(ModelSet set) {
   for (const encoders::EncoderInfo& info : encoders::ListEncoders()) {
     models.push_back(Describe(info));
   }
+  for (const captioning::CaptionerInfo& info : captioning::ListCaptioners()) {
+    models.push_back(Describe(info));
+  }
   if (set == ModelSet::kInstalled) return models;
   for (const ModelDescription& model : models) names.insert(model.name);
   std::vector<ModelDescription> others;
@@ -76,11 +99,19 @@ Result<ModelDescription> DescribeModel(const std::string& name) {
     if (known != nullptr) return Describe(*known);
     return directory.status();
   }
+  if (captioning::IsCaptioner(*directory)) {
+    ESPY_ASSIGN_OR_RETURN(const auto info, captioning::DescribeCaptioner(*directory));
+    return Describe(info);
+  }
   ESPY_ASSIGN_OR_RETURN(const encoders::EncoderInfo info, encoders::DescribeEncoder(*directory));
   return Describe(info);
 }
 
 Result<ModelDescription> AddModel(const std::string& directory, const std::string& name) {
+  if (captioning::IsCaptioner(directory)) {
+    ESPY_ASSIGN_OR_RETURN(const auto info, captioning::InstallCaptioner(directory, name));
+    return Describe(info);
+  }
   ESPY_ASSIGN_OR_RETURN(const encoders::EncoderInfo info, encoders::InstallModel(directory, name));
   return Describe(info);
 }

@@ -18,14 +18,16 @@ namespace espy {
 struct ModelDescription {
   std::string name;
   std::string directory;        // "" when it is not installed
-  std::string family;           // "clip", "siglip" or "siglip2"
-  std::int64_t dimension = 0;   // of its vectors
+  std::string family;           // "clip", "siglip" or "siglip2"; "blip": a captioner
+  std::int64_t dimension = 0;   // of its vectors; a captioner's matching, 0 where it has none
   std::int64_t image_size = 0;  // pixels a side
   std::int64_t context = 0;     // tokens of a text
   std::uint64_t image_parameters = 0;
   std::uint64_t text_parameters = 0;
   std::uint64_t bytes = 0;  // of its weight files; not installed: about what a pull fetches
-  std::string space_id;     // hash of what makes two vectors comparable; "" when not installed
+  // Hash of what makes two vectors comparable, a captioner's of what makes its captions; "" when
+  // not installed.
+  std::string space_id;
   bool bundled = false;
   // Of the usual published models, one that is not on this computer is described too, as far as its
   // publisher does; PullModel (pull.h) gets it by its name.

@@ -198,6 +198,8 @@ Json IngestReportToJson(const IngestReport& report, const std::string& library, 
   out["retaken"] = report.retaken;
   out["vanished"] = report.vanished;
   out["failed"] = report.failed;
+  out["captioned"] = report.captioned;
+  out["unsure"] = report.unsure;
   out["skipped"] = report.skipped;
   out["bytes_read"] = report.bytes_read;
   out["cancelled"] = report.cancelled;

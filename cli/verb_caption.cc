@@ -15,6 +15,7 @@ namespace {
 struct CaptionFlags {
   std::vector<std::string> words;
   CaptionOptions options;
+  double least = -1;  // confidence; below 0: the model's own
   std::int64_t batch = 0;
   ComputeFlags compute;
 };
@@ -63,12 +64,15 @@ void Answer(Session* session, const CaptionReport& report) {
 }  // namespace
 
 Outcome CaptionPictures(Session* session, Library* library, const CaptionOptions& options,
-                        std::stop_token stop) {
+                        std::stop_token stop, const IngestReport& taken) {
   ProgressMeter meter(session->shows_progress());
-  const Result<CaptionReport> report = library->Caption(
+  Result<CaptionReport> report = library->Caption(
       options, [&meter](const Progress& p) { meter.Show(p); }, std::move(stop));
   meter.Clear();
   if (!report.ok()) return report.status();
+  report->captioned += taken.captioned;
+  report->unsure += taken.unsure;
+  report->already -= std::min(report->already, taken.captioned);
   Answer(session, *report);
   return report->failed > 0 ? kNothing : kDone;
 }
@@ -78,11 +82,12 @@ namespace {
 Outcome CaptionAll(Session* session, const CaptionFlags& flags) {
   CaptionOptions options = flags.options;
   options.batch_size = static_cast<int>(flags.batch);
+  if (flags.least >= 0) options.min_confidence = flags.least;
   Result<std::unique_ptr<Library>> library =
       OpenSessionLibrary(*session, options.dry_run ? Access::kRead : Access::kWrite, flags.compute);
   if (!library.ok()) return library.status();
   GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
-  return CaptionPictures(session, library->get(), options, graceful.token());
+  return CaptionPictures(session, library->get(), options, graceful.token(), {});
 }
 
 Outcome SetOne(Session* session, const CaptionFlags& flags) {
@@ -143,8 +148,8 @@ and stand before its own; "" takes them away. A caption that the model is unsure
             "look at the thumbnails that the library keeps and read no file");
   AddSwitch(verb, "--dry-run,--count", &flags->options.dry_run,
             "say how many pictures would be captioned and change nothing");
-  AddNumber(verb, "--min-confidence", &flags->options.min_confidence, 0, 1,
-            "captions below it are not searched");
+  AddNumber(verb, "--min-confidence", &flags->least, 0, 1,
+            "captions below it are not searched (the model's own threshold)");
   AddInteger(verb, "--beams", &flags->options.beams, 1, 64,
              "1: the likeliest word at each step; more: the best of so many texts, slower");
   AddInteger(verb, "--max-length", &flags->options.max_length, 2, 512, "tokens a caption");

@@ -144,6 +144,7 @@ std::string Summary(const IngestReport& report, bool dry_run) {
   add(report.added, dry_run ? "would be added" : "added");
   add(report.replaced, "of them in place of older versions");
   add(report.retaken, dry_run ? "would be taken again, whole" : "taken again, whole");
+  add(report.captioned, "of them captioned");
   add(report.unchanged, "unchanged");
   add(report.known, "already known by content");
   add(report.moved, "of them moved");
@@ -244,9 +245,9 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
         "ingest: --watch and --dry-run exclude each other; give one of them");
   }
   const bool caption = flags.caption || !flags.captioner.empty();
-  if (caption && (flags.watch || flags.dry_run)) {
+  if (caption && flags.dry_run) {
     return Status::InvalidArgument(
-        "ingest: --caption goes with neither --watch nor --dry-run; run espy caption by itself");
+        "ingest: --caption does not go with --dry-run; run espy caption --dry-run by itself");
   }
   if (Status status = GatherInput(flags, &options); !status.ok()) return status;
 
@@ -271,15 +272,7 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
                  FullPath(place.path));
   }
 
-  CaptionOptions captions;
-  captions.model = flags.captioner;
-  if (caption) {  // a model that is not there is told before pictures are read
-    captions.dry_run = true;
-    const Result<CaptionReport> wanted = (*library)->Caption(captions, {}, stop);
-    if (!wanted.ok()) return wanted.status();
-    captions.dry_run = false;
-  }
-
+  if (caption) options.caption.emplace().model = flags.captioner;
   std::unique_ptr<FolderWatch> watch;
   if (flags.watch) {  // before the first run, so that nothing falls between
     Result<std::unique_ptr<FolderWatch>> made = FolderWatch::Create(options.paths, place.path);
@@ -289,6 +282,11 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
   const Result<IngestReport> report = RunOnce(session, library->get(), options, stop);
   if (!report.ok()) return report.status();
   Answer(session, *report, place.path, flags.dry_run);
+  if (caption && !report->cancelled) {  // what was there before
+    const Outcome captioned =
+        CaptionPictures(session, library->get(), *options.caption, stop, *report);
+    if (!captioned.ok() || (*captioned != kDone && watch == nullptr)) return captioned;
+  }
   if (watch != nullptr && !report->cancelled) {
     if (Status status = session->out.Flush(); !status.ok()) return status;
     return KeepWatching(session, library->get(), place.path, options, stop, watch.get());
@@ -299,10 +297,6 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
     const Status built =
         (*library)->WaitForBackground([&meter](const Progress& p) { meter.Show(p); }, stop);
     if (!built.ok() && built.code() != StatusCode::kCancelled) return built;
-  }
-  if (caption && !report->cancelled) {
-    const Outcome captioned = CaptionPictures(session, library->get(), captions, stop);
-    if (!captioned.ok() || *captioned != kDone) return captioned;
   }
   return report->failed > 0 ? kNothing : kDone;
 }
@@ -343,7 +337,7 @@ done is kept, and the same command goes on from there.
   AddSwitch(verb, "--embedded-thumbnails", &flags->embedded_thumbnails,
             "take JPEGs by the thumbnails inside, where large enough: fast, less exact");
   AddSwitch(verb, "--caption", &flags->caption,
-            "then let a model say what pictures show (espy caption)");
+            "let a model say what pictures show (espy caption)");
   AddText(verb, "--captioner", "NAME|DIR", &flags->captioner,
           "the model for that (espy-mini-caption); implies --caption");
   AddSwitch(verb, "-0,--null", &flags->nul, "paths on stdin end with NUL");

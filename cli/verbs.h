@@ -19,9 +19,10 @@ void AddForget(CLI::App* program, Session* session);
 void AddTag(CLI::App* program, Session* session);
 void AddSet(CLI::App* program, Session* session);
 void AddCaption(CLI::App* program, Session* session);
-// Captions and says what was done: `caption`, and `ingest --caption`.
+// Captions and says what was done, what the ingest before it captioned with it: `caption`, and
+// `ingest --caption`.
 Outcome CaptionPictures(Session* session, Library* library, const CaptionOptions& options,
-                        std::stop_token stop);
+                        std::stop_token stop, const IngestReport& taken);
 void AddFeedback(CLI::App* program, Session* session);
 void AddLearn(CLI::App* program, Session* session);
 void AddPolicy(CLI::App* program, Session* session);

@@ -12,22 +12,12 @@ namespace {
 constexpr std::size_t kMaxCaptionBytes = 4096;
 constexpr std::int64_t kSimilar = 4;
 
-Status CheckOptions(const CaptionOptions& options) {
-  if (!(options.min_confidence >= 0 && options.min_confidence <= 1)) {
-    return Status::InvalidArgument("caption: the least confidence is from 0 to 1");
-  }
-  if (options.batch_size < 0 || options.batch_size > 256) {
-    return Status::InvalidArgument("caption: a batch is 1 to 256 pictures, or 0 for the usual");
-  }
-  return Status::Ok();
-}
-
 }  // namespace
 
 Result<CaptionReport> Library::Caption(const CaptionOptions& options, const ProgressFn& progress,
                                        std::stop_token stop) try {
   if (!options.dry_run) ESPY_RETURN_IF_ERROR(impl_->RequireWritable());
-  ESPY_RETURN_IF_ERROR(CheckOptions(options));
+  ESPY_RETURN_IF_ERROR(caption::CheckOptions(options));
   const std::int64_t began = impl_->env->MonotonicNs();
   ESPY_ASSIGN_OR_RETURN(const std::string directory, caption::ResolveCaptioner(options.model));
   CaptionReport report;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "captioning/captioner.h"
+#include "captioning/confidence.h"
 #include "captioning/drafts/drafted_captioner.h"
 #include "captioning/matcher.h"
 #include "espy/caption.h"
@@ -20,6 +21,12 @@ namespace espy::caption {
 // Where the model named in CaptionOptions::model lies; "" is espy-mini-caption, where that is
 // installed.
 Result<std::string> ResolveCaptioner(const std::string& name);
+
+// What no model could do.
+Status CheckOptions(const CaptionOptions& options);
+
+// Pictures at once.
+std::size_t BatchOf(const CaptionOptions& options);
 
 class CaptionModel {
  public:
@@ -37,10 +44,14 @@ class CaptionModel {
       std::span<const std::vector<std::string>> similar = {});
 
  private:
+  // By the matcher, which there is.
+  Result<float> ConfidenceOf(const std::string& text, const captioning::SeenPicture& picture) const;
+
   std::unique_ptr<captioning::Captioner> captioner_;
   std::unique_ptr<captioning::DraftedCaptioner> drafted_;
   std::unique_ptr<captioning::Matcher> matcher_;  // null: the model has none
   captioning::CaptionOptions options_;
+  captioning::Confidence confidence_;
   float min_confidence_ = 0;
 };
 

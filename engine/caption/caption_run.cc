@@ -1,18 +1,17 @@
 #include "engine/caption/caption_run.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
+#include "engine/caption/row_captions.h"
 #include "engine/filter.h"
 #include "engine/migrate/journal.h"
 
 namespace espy::caption {
 namespace {
 
-constexpr std::size_t kBatch = 8;
 constexpr std::size_t kReportedFailures = 1000;
 constexpr std::size_t kRecordsARead = 1024;
 constexpr std::string_view kDoing = "no caption";
@@ -69,8 +68,7 @@ Status CaptionRun::Plan() {
 }
 
 Status CaptionRun::Run(CaptionModel* model, const ProgressFn& progress) {
-  const std::size_t batch =
-      options_.batch_size > 0 ? static_cast<std::size_t>(options_.batch_size) : kBatch;
+  const std::size_t batch = BatchOf(options_);
   migrate::PictureReader reader(library_->env, library_->store.get(), model->preprocess(),
                                 options_.from_thumbnails, CoreCount(), wanted_);
   const std::stop_callback relay(stop_, [&reader] { reader.Stop(); });
@@ -162,10 +160,7 @@ float CaptionRun::Cosine(ItemId id, const std::string& text) {
   const auto space = library_->Current();
   std::vector<std::uint16_t> half;
   if (!space.ok() || !library_->store->GetVector((*space)->row.number, id, &half).ok()) return 0;
-  const Result<std::vector<float>> words = (*space)->EncodeText(text);
-  const std::vector<float> picture = UnitFromHalf(half);
-  if (!words.ok() || words->size() != picture.size()) return 0;
-  return std::inner_product(words->begin(), words->end(), picture.begin(), 0.0f);
+  return CaptionCosine(space->get(), text, half);
 }
 
 }  // namespace espy::caption

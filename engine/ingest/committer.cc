@@ -113,12 +113,18 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
   record.id = fresh;
   record.added_unix = library_->env->NowUnixNs() / 1'000'000'000;
   record.modified_unix = row.facts.modified_ns / 1'000'000'000;
+  Count(record.generated_caption);
   PutVectors(batch, &row, &record);
   batch->records.emplace(fresh, std::move(record));
   batch->added.emplace(row.hash, fresh);
   batch->change.transaction.PutThumbnail(fresh, row.picture.thumbnail);
   ++report_->added;
   return TakePath(batch, row, fresh);
+}
+
+void Committer::Count(const std::optional<GeneratedCaption>& caption) {
+  report_->captioned += caption ? 1 : 0;
+  report_->unsure += caption && !caption->searched ? 1 : 0;
 }
 
 void Committer::PutVectors(Batch* batch, Row* row, Record* record) {
@@ -153,6 +159,10 @@ Status Committer::Retake(Batch* batch, Row row, ItemId id) {
   ESPY_ASSIGN_OR_RETURN(Record * record, Working(batch, id));
   record->pixels_from = row.picture.record.pixels_from;
   record->perceptual_hash = row.picture.record.perceptual_hash;
+  if (row.picture.record.generated_caption && record->caption.empty()) {
+    record->generated_caption = std::move(row.picture.record.generated_caption);
+    Count(record->generated_caption);
+  }
   PutVectors(batch, &row, record);
   batch->change.transaction.PutThumbnail(id, row.picture.thumbnail);
   ++report_->retaken;

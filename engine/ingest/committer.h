@@ -41,6 +41,7 @@ class Committer {
   bool LacksVector(const Batch& batch, ItemId id) const;
   bool IsFromThumbnail(const Batch& batch, ItemId id) const;
   // Into the batch and for the indexes. The record notes the spaces in which it has none.
+  void Count(const std::optional<GeneratedCaption>& caption);
   void PutVectors(Batch* batch, Row* row, Record* record);
   Status Finish(Batch* batch);
   Status ForgetPathless(const std::vector<ItemId>& ids);

@@ -1,7 +1,7 @@
 // Ingest as threads and queues:
 //
-//   walk -> [sources] -> read + hash -> [bytes] -> decode -> [pictures] -> encode in batches ->
-//   [rows] -> commit
+//   walk -> [sources] -> read + hash -> [bytes] -> decode -> [pictures] -> encode in batches, and
+//   caption where that is wanted -> [rows] -> commit
 //
 // Queues are bounded by bytes, so a slow stage holds back the ones before it and memory stays flat.
 // Identity is looked up twice: by path and facts in the walk (an unchanged file is not read), by
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "engine/caption/row_captions.h"
 #include "engine/feeds.h"
 #include "engine/ingest/committer.h"
 #include "engine/ingest/row.h"
@@ -53,6 +54,7 @@ class Pipeline {
   bool OfferSource(Source source);
   bool IsFromThumbnail(ItemId id) const;
   Status Encode(std::vector<Row>* rows);
+  Status Caption(std::vector<Row>* rows);
   void FailRow(const Source& source, Status status);
   void SetFatal(Status status);
   void WatchProgress(const IngestProgressFn& progress);
@@ -64,7 +66,8 @@ class Pipeline {
   const std::stop_token caller_stop_;
   // Set before the threads start; none in a dry run.
   std::unique_ptr<Feeds> feeds_;
-  std::vector<imaging::PreprocessSpec> other_specs_;  // of the feeds after the first
+  std::vector<imaging::PreprocessSpec> other_specs_;  // of the feeds after the first, and captions_
+  std::unique_ptr<caption::RowCaptions> captions_;    // null: none are wanted
   std::vector<std::string> roots_;                    // absolute; those that are folders are swept
   std::vector<std::string> folders_;
   std::unordered_map<std::string, storage::FailureRow> failures_;  // constant while the threads run

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "espy/caption_options.h"
 #include "espy/record.h"
 #include "espy/status.h"
 
@@ -30,6 +32,10 @@ struct IngestOptions {
   bool embedded_thumbnails = false;
   bool detect_missing =
       true;  // paths below the given folders that are gone are dropped from their items
+  // Pictures that are new, or taken again, get a caption of this model from the pixels that are at
+  // hand then; of its options `where`, `force`, `from_thumbnails` and `dry_run` say nothing here.
+  // Pictures of before are Library::Caption's.
+  std::optional<CaptionOptions> caption;
 };
 
 struct IngestProgress {
@@ -57,7 +63,9 @@ struct IngestReport {
   std::uint64_t retaken = 0;   // items taken by a thumbnail before, and now whole
   std::uint64_t vanished = 0;  // paths dropped because the file is gone
   std::uint64_t failed = 0;
-  std::uint64_t skipped = 0;  // not pictures by name and by content
+  std::uint64_t captioned = 0;  // of the added and retaken, by IngestOptions::caption
+  std::uint64_t unsure = 0;     // of those, stored and not searched
+  std::uint64_t skipped = 0;    // not pictures by name and by content
   std::uint64_t bytes_read = 0;
   bool cancelled = false;  // the run was stopped by its caller; what was done is kept
   double seconds = 0;

@@ -68,7 +68,8 @@ struct GeneratedCaption {
   std::string model;     // its name
   std::string model_id;  // 32 hex digits: which weights, tokenizer and settings
   // That the text fits the picture, 0 to 1: by the model's own image-text matching where it has
-  // that, else the geometric mean of its tokens' probabilities.
+  // that, of its probability and its cosine together (docs/MODELS.md, confidence.json); else the
+  // geometric mean of the tokens' probabilities.
   float confidence = 0;
   // Of the text's vector and the picture's, in the library's space when the caption was made; 0
   // where the text could not be embedded.

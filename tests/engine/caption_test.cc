@@ -2,7 +2,10 @@
 // leaves.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <set>
 
 #include "tests/captioning/tiny_captioner.h"
@@ -156,6 +159,84 @@ TEST_F(CaptionTest, IsFoundByItsWordsWhenItIsSureEnough) {
   EXPECT_EQ(library_->Get(record.id)->generated_caption->text, text);  // stored all the same
   EXPECT_FALSE(finds());
   EXPECT_TRUE(Records("caption = \"" + text + "\"").empty());
+}
+
+// The model's own file says how its matcher's two numbers count, and from where on it is sure.
+TEST_F(CaptionTest, ConfidenceIsAsTheModelsFileSays) {
+  const auto write = [&](const std::string& json) {
+    std::ofstream(captioner() + "/confidence.json") << json;
+  };
+  const auto confidences = [&](const CaptionOptions& options) {
+    Caption(options);
+    std::vector<float> all;
+    for (const Record& record : Records()) all.push_back(record.generated_caption->confidence);
+    return all;
+  };
+  CaptionOptions options = Options();
+  options.force = true;
+  options.min_confidence.reset();
+  write(R"({"matching": 0, "cosine": 0, "bias": 2, "threshold": 0.9})");
+  for (const float sure : confidences(options)) EXPECT_NEAR(sure, 1 / (1 + std::exp(-2.0)), 1e-6);
+  EXPECT_EQ(Caption(options).unsure, 11u);  // 0.88
+  options.min_confidence = 0.8;
+  EXPECT_EQ(Caption(options).unsure, 0u);
+  write(R"({"matching": 1, "cosine": 0})");
+  const auto by_matching = confidences(options);
+  write(R"({"matching": 0, "cosine": 1})");
+  const auto by_cosine = confidences(options);
+  write(R"({"matching": 1, "cosine": 1})");
+  const auto by_both = confidences(options);
+  const auto odds = [](float p) { return std::log(p / (1 - p)); };
+  for (std::size_t i = 0; i < by_both.size(); ++i) {
+    EXPECT_NE(by_cosine[i], by_matching[i]);
+    EXPECT_NEAR(odds(by_both[i]), odds(by_matching[i]) + odds(by_cosine[i]), 1e-4);
+  }
+  write(R"({"matching": "much"})");
+  const auto refused = library_->Caption(options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("confidence.json: matching"), std::string::npos)
+      << refused.status().message();
+}
+
+// While a picture is taken in its pixels are at hand: the caption is the one of a run of its own.
+TEST_F(CaptionTest, AnIngestCaptionsWhatItTakes) {
+  Caption(Options());
+  std::map<std::string, GeneratedCaption> alone;
+  for (const Record& record : Records()) alone[record.paths[0]] = *record.generated_caption;
+  OpenOptions open;
+  open.create_if_missing = true;
+  open.model = model();
+  open.threads = 1;
+  auto other = Library::Open(dir_ / "other", open);
+  ASSERT_TRUE(other.ok()) << other.status().message();
+  IngestOptions options;
+  options.paths = {pictures()};
+  options.caption = Options();
+  const auto taken = (*other)->Ingest(options);
+  ASSERT_TRUE(taken.ok()) << taken.status().message();
+  EXPECT_EQ(taken->added, 11u);
+  EXPECT_EQ(taken->captioned, 11u);
+  EXPECT_EQ(taken->unsure, 0u);
+  const auto records = (*other)->List("");
+  ASSERT_TRUE(records.ok());
+  ASSERT_EQ(records->size(), 11u);
+  for (const Record& record : *records) EXPECT_EQ(record.generated_caption, alone[record.paths[0]]);
+  // Nothing is left to do, and no file is asked for.
+  std::filesystem::remove_all(pictures());
+  const auto after = (*other)->Caption(Options());
+  ASSERT_TRUE(after.ok()) << after.status().message();
+  EXPECT_EQ(after->already, 11u);
+  EXPECT_EQ(after->captioned + after->failed, 0u);
+}
+
+TEST_F(CaptionTest, AnIngestWithoutItsCaptionerTakesNothing) {
+  IngestOptions options;
+  options.paths = {pictures()};
+  options.caption.emplace().model = dir_ / "nowhere";
+  EXPECT_EQ(library_->Ingest(options).status().code(), StatusCode::kNotFound);
+  options.caption = Options();
+  options.caption->min_confidence = 2;
+  EXPECT_EQ(library_->Ingest(options).status().code(), StatusCode::kInvalidArgument);
 }
 
 TEST_F(CaptionTest, OnlyWhatPassesTheFilterIsCaptioned) {

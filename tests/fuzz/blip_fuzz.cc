@@ -1,6 +1,6 @@
 // A BLIP directory's files. The first byte chooses: config.json and preprocessor_config.json, with
 // a NUL between them -> ParseBlipConfig; tokenizer.json, or vocab.txt, then tokenizer_config.json
-// and a text -> LoadBertTokenizer -> Encode -> Decode.
+// and a text -> LoadBertTokenizer -> Encode -> Decode; confidence.json -> ParseConfidence.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "captioning/confidence.h"
 #include "captioning/config.h"
 #include "encoders/tokenizers/bert_tokenizer.h"
 
@@ -57,6 +58,21 @@ void FuzzConfig(std::string_view rest) {
           model->preprocess.height == model->vision.image_size);
 }
 
+void FuzzConfidence(std::string_view json) {
+  const auto confidence = captioning::ParseConfidence(json, "fuzzed");
+  if (!confidence.ok()) {
+    Require(confidence.status().message().find("fuzzed") == 0);
+    return;
+  }
+  Require(confidence->threshold >= 0 && confidence->threshold <= 1);
+  for (const double p : {0.0, 0.3, 1.0}) {
+    for (const double c : {-1.0, 0.0, 1.0}) {
+      const double sure = confidence->Of(p, c);
+      Require(sure >= 0 && sure <= 1);
+    }
+  }
+}
+
 void FuzzTokenizer(bool json, std::string_view rest) {
   std::map<std::string, std::string> files;
   files[json ? "tokenizer.json" : "vocab.txt"] = NextPart(&rest);
@@ -90,10 +106,15 @@ void FuzzTokenizer(bool json, std::string_view rest) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (data[0] % 3 == 0) {
-    FuzzConfig(rest);
-  } else {
-    FuzzTokenizer(data[0] % 3 == 1, rest);
+  switch (data[0] % 4) {
+    case 0:
+      FuzzConfig(rest);
+      break;
+    case 3:
+      FuzzConfidence(rest);
+      break;
+    default:
+      FuzzTokenizer(data[0] % 4 == 1, rest);
   }
   return 0;
 }

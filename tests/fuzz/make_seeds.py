@@ -179,6 +179,7 @@ def blip():
             "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
             "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
                       "max_input_chars_per_word": 100, "vocab": {name: n for n, name in enumerate(names)}}}
+    write("blip", "confidence", b'\3{"matching": 0.2, "cosine": 6.3, "bias": -6, "threshold": 0.1}')
     write("blip", "json", b"\1" + json.dumps(file).encode() + b'\0{"bos_token":"[DEC]"}\0A dogs [DEC]')
     settings = b'{"do_lower_case":false,"clean_up_tokenization_spaces":true}'
     write("blip", "lines", b"\2" + "\n".join(names).encode() + b"\0" + settings + b"\0A dog's .")

@@ -42,6 +42,11 @@ Result<QueryTerm> PictureTerm(Library* library, const std::string& name);
 
 SearchOptions ToSearchOptions(const HitFlags& flags);
 
+// How a library is opened for one search of these flags: exactly, it reads every vector.
+inline Access AccessFor(const HitFlags& flags) {
+  return flags.exact ? Access::kRead : Access::kAsk;
+}
+
 // Searches and answers in the form that was asked for. `title` names the query on a contact sheet.
 Outcome SearchAndShow(Session* session, Library* library, const Query& query,
                       const SearchOptions& options, const HitFlags& flags,

@@ -26,7 +26,8 @@ Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Acce
   Result<std::string> path = FindSessionLibrary(session);
   if (!path.ok()) return path.status();
   OpenOptions options;
-  options.read_only = access == Access::kRead;
+  options.read_only = access != Access::kWrite;
+  options.few_searches = access == Access::kAsk;
   compute.Apply(&options);
   options.index = index;
   options.vectors = vectors;

@@ -43,7 +43,7 @@ struct Session {
   void Mention(const std::string& line) const;
 };
 
-enum class Access { kRead, kWrite };
+enum class Access { kRead, kAsk, kWrite };  // kAsk: to read, for a question or a few
 
 // The directory that the session means: -L, $ESPY_LIBRARY, or the nearest .espy from the current
 // folder upward.

@@ -49,7 +49,7 @@ Outcome Search(Session* session, const SearchFlags& flags) {
     query = *std::move(parsed);
   }
   Result<std::unique_ptr<Library>> library =
-      OpenSessionLibrary(*session, Access::kRead, flags.hits.compute);
+      OpenSessionLibrary(*session, AccessFor(flags.hits), flags.hits.compute);
   if (!library.ok()) return library.status();
   if (Status status = AddExamples(library->get(), flags.like, &query.like); !status.ok()) {
     return status;

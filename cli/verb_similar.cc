@@ -17,7 +17,7 @@ struct SimilarFlags {
 Outcome Similar(Session* session, const SimilarFlags& flags) {
   if (Status status = CheckHitFlags(*session, flags.hits); !status.ok()) return status;
   Result<std::unique_ptr<Library>> library =
-      OpenSessionLibrary(*session, Access::kRead, flags.hits.compute);
+      OpenSessionLibrary(*session, AccessFor(flags.hits), flags.hits.compute);
   if (!library.ok()) return library.status();
   Result<QueryTerm> term = PictureTerm(library->get(), flags.target);
   if (!term.ok()) return term.status();

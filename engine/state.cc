@@ -38,6 +38,8 @@ index::IndexOptions Library::Impl::IndexOptionsFor(const storage::SpaceRow& spac
   index_options.dimension = space.dimension;
   index_options.threads = options.threads;
   index_options.device = SearchDevice();
+  index_options.rows_stay =
+      options.read_only && options.few_searches && index_options.device == nullptr;
   index_options.memory_budget = memory_budget_ / 2;
   index_options.keep_kind = options.index.empty();
   // Open has refused a name that is none.

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "index/dot.h"
+#include "index/row_reader.h"
 
 namespace espy::index {
 namespace {
@@ -115,21 +116,41 @@ void GraphIndex::SetCodeQuery(const RowQuery& query) const {
   scratch.query.Set(scratch.z.data(), projection_.dims);
 }
 
-bool GraphIndex::Search(const HalfRows& rows, const RowQuery& query,
-                        std::vector<FoundRow>* found) const {
+bool GraphIndex::Walk(const RowQuery& query) const {
   SetCodeQuery(query);
   Scratch& scratch = ThreadScratch();
-  const std::int64_t ef = std::min(query.effort, rows.n);
-  const double budget = std::min(query.max_cost / CostOfCode(), 1e15);
-  std::vector<MetRow>& met = scratch.met;
-  const bool whole =
-      query.filter.all()
-          ? WalkCodes(graph_, codes_, scratch.query, ef, static_cast<std::int64_t>(budget), &met)
-          : WalkCodesFiltered(graph_, codes_, scratch.query, ef, static_cast<std::int64_t>(budget),
-                              query.filter, &met);
-  if (!whole) return false;
-  ScoreRows(rows, query.vector, met, found);
+  const std::int64_t ef = std::min(query.effort, codes_.n());
+  const auto budget = static_cast<std::int64_t>(std::min(query.max_cost / CostOfCode(), 1e15));
+  return query.filter.all() ? WalkCodes(graph_, codes_, scratch.query, ef, budget, &scratch.met)
+                            : WalkCodesFiltered(graph_, codes_, scratch.query, ef, budget,
+                                                query.filter, &scratch.met);
+}
+
+bool GraphIndex::Search(const HalfRows& rows, const RowQuery& query,
+                        std::vector<FoundRow>* found) const {
+  if (!Walk(query)) return false;
+  ScoreRows(rows, query.vector, ThreadScratch().met, found);
   return true;
+}
+
+Status GraphIndex::SearchFar(const FarRows& rows, const RowQuery& query, bool* trusted,
+                             std::vector<FoundRow>* found) const {
+  found->clear();
+  *trusted = Walk(query);
+  if (!*trusted) return Status::Ok();
+  std::vector<MetRow>& met = ThreadScratch().met;
+  std::sort(met.begin(), met.end(), [](const MetRow& a, const MetRow& b) { return a.row < b.row; });
+  std::vector<std::uint64_t> ids;
+  for (const MetRow& row : met) ids.push_back(rows.ids[row.row]);
+  std::vector<std::uint16_t> padded(static_cast<std::size_t>(rows.padded), 0);
+  ESPY_RETURN_IF_ERROR(
+      rows.reader->Read(ids, [&](std::size_t i, std::span<const std::uint16_t> half) {
+        std::copy_n(half.begin(), std::min(half.size(), padded.size()), padded.begin());
+        found->push_back({Dot(query.vector, padded.data(), rows.padded), met[i].row});
+      }));
+  if (found->size() == ids.size()) return Status::Ok();
+  return Status::Corruption(
+      "a vector of the index is not among the stored ones; run `espy rebuild`");
 }
 
 void GraphIndex::SearchAmong(const HalfRows& rows, const RowQuery& query,

@@ -31,6 +31,8 @@ class GraphIndex final : public RowIndex {
   double ExpectedCostAmong(std::int64_t effort, double rows) const override;
   bool Search(const HalfRows& rows, const RowQuery& query,
               std::vector<FoundRow>* found) const override;
+  Status SearchFar(const FarRows& rows, const RowQuery& query, bool* trusted,
+                   std::vector<FoundRow>* found) const override;
   void SearchAmong(const HalfRows& rows, const RowQuery& query, std::span<const std::int32_t> among,
                    std::vector<FoundRow>* found) const override;
   std::uint64_t MemoryBytes() const override;
@@ -45,6 +47,8 @@ class GraphIndex final : public RowIndex {
   double CostOfCode() const;
   // Leaves the query as codes are scored with in this thread's scratch.
   void SetCodeQuery(const RowQuery& query) const;
+  // Leaves the rows that a walk leads to there, by their codes. False when it gave up.
+  bool Walk(const RowQuery& query) const;
 
   const Projection projection_;
   const CodeMatrix codes_;

@@ -249,7 +249,7 @@ Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop)
 }
 
 Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::int64_t dimension,
-                                             const ReadChunkFn& read_chunk) {
+                                             bool rows_stay, const ReadChunkFn& read_chunk) {
   ChunkReader reader(entry, read_chunk);
   Header header{};
   ESPY_RETURN_IF_ERROR(reader.Read(&header, sizeof(header)));
@@ -269,10 +269,10 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
   } else if (header.kind > 254 || header.rows_apart > (header.version == 2 ? 0 : 1)) {
     return Status::Corruption("its header does not parse");
   }
-  const bool far = kind == IndexKind::kDisk;
+  const bool disk = kind == IndexKind::kDisk;
   if (header.version < 3) {
-    header.rows_apart = far ? 1 : 0;
-  } else if (far && header.rows_apart == 0) {
+    header.rows_apart = disk ? 1 : 0;
+  } else if (disk && header.rows_apart == 0) {
     return Status::Corruption("its header does not parse");
   }
   if (header.dimension != dimension || header.rows != entry.rows || kind != entry.kind) {
@@ -280,6 +280,7 @@ Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::in
   }
   // rows is at most 2^31 and the dimension 2^16: no overflow.
   const bool apart = header.rows_apart != 0;
+  const bool far = disk || (rows_stay && apart && kind == IndexKind::kGraph);
   const std::uint64_t row_bytes = 8 + (apart ? 0 : std::uint64_t{2} * header.dimension);
   const std::uint64_t flat_bytes = sizeof(header) + entry.rows * row_bytes;
   if (entry.bytes < flat_bytes || (kind == IndexKind::kFlat && entry.bytes != flat_bytes) ||

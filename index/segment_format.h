@@ -51,9 +51,10 @@ Status WriteSegment(Segment* segment, SegmentStore* store, std::stop_token stop)
 // Gives the bytes of chunk i of the segment.
 using ReadChunkFn = std::function<Result<std::string>(std::uint32_t)>;
 // Everything in the entry is compared with what is read. `entry.dead` is not applied. The rows of
-// one that has rows_apart are not filled: FillRows() of stored_rows.h does it.
+// one that has rows_apart are not filled: FillRows() of stored_rows.h does it. `rows_stay`: a graph
+// with such rows becomes a segment that is far.
 Result<std::shared_ptr<Segment>> ReadSegment(const ManifestEntry& entry, std::int64_t dimension,
-                                             const ReadChunkFn& read_chunk);
+                                             bool rows_stay, const ReadChunkFn& read_chunk);
 
 }  // namespace espy::index
 

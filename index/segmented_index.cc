@@ -71,9 +71,9 @@ Status SegmentedIndex::Load() {
   const bool begun_only = manifest.applied_seq == 0;
   for (const ManifestEntry& entry : manifest.segments) {
     if (begun_only) break;
-    Result<SegmentPtr> segment = ReadSegment(entry, options_.dimension, [&](std::uint32_t chunk) {
-      return store_->ReadChunk(entry.number, chunk);
-    });
+    Result<SegmentPtr> segment =
+        ReadSegment(entry, options_.dimension, options_.rows_stay && read_only_,
+                    [&](std::uint32_t chunk) { return store_->ReadChunk(entry.number, chunk); });
     if (!segment.ok()) {
       // A chunk that is not there contradicts the manifest.
       const StatusCode code = segment.status().code() == StatusCode::kNotFound
@@ -117,7 +117,7 @@ Status SegmentedIndex::ReadRows() try {
     return Status::Unsupported("the index keeps its rows in a store that has none");
   }
   const int threads = options_.threads > 0 ? options_.threads : CoreCount();
-  ESPY_RETURN_IF_ERROR(FillRows(segments, *reader, threads));
+  ESPY_RETURN_IF_ERROR(FillRows(segments, *reader, threads, options_.rows_stay));
   std::lock_guard lock(write_mutex_);
   rows_missing_ = false;
   return Status::Ok();

@@ -53,8 +53,8 @@ struct Cursor {
 
 class RangeReader {
  public:
-  RangeReader(std::span<const SegmentPtr> segments, const RowReader& reader, Range range)
-      : segments_(segments), reader_(reader), range_(range) {}
+  RangeReader(std::span<const SegmentPtr> segments, const RowReader& reader, Range range, bool few)
+      : segments_(segments), reader_(reader), range_(range), few_(few) {}
 
   Status Read() try {
     for (const SegmentPtr& segment : segments_) {
@@ -63,11 +63,12 @@ class RangeReader {
       const auto end = std::upper_bound(ids.begin(), ids.end(), range_.last) - ids.begin();
       cursors_.push_back({segment.get(), first, end});
     }
-    ESPY_RETURN_IF_ERROR(reader_.ReadBetween(
-        range_.first, range_.last, [&](std::uint64_t id, std::span<const std::uint16_t> half) {
-          for (std::size_t i = 0; i < cursors_.size(); ++i) Take(i, id, half);
-          return true;
-        }));
+    const auto take = [&](std::uint64_t id, std::span<const std::uint16_t> half) {
+      for (std::size_t i = 0; i < cursors_.size(); ++i) Take(i, id, half);
+      return true;
+    };
+    ESPY_RETURN_IF_ERROR(few_ ? LookUp(take)
+                              : reader_.ReadBetween(range_.first, range_.last, take));
     for (std::size_t i = 0; i < cursors_.size(); ++i) {
       while (cursors_[i].row < cursors_[i].end) PassOver(i);
     }
@@ -79,6 +80,19 @@ class RangeReader {
   const std::vector<std::uint64_t>& absent() const { return absent_; }
 
  private:
+  Status LookUp(const RowReader::IdRowFn& take) const {
+    std::vector<std::uint64_t> ids;
+    for (const Cursor& cursor : cursors_) {
+      const auto of_segment = cursor.segment->sorted_ids().subspan(
+          static_cast<std::size_t>(cursor.row), static_cast<std::size_t>(cursor.end - cursor.row));
+      ids.insert(ids.end(), of_segment.begin(), of_segment.end());
+    }
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    return reader_.Read(
+        ids, [&](std::size_t i, std::span<const std::uint16_t> half) { take(ids[i], half); });
+  }
+
   // An id stands in several segments when it was given a new vector: all but one of its rows are
   // dead, and get the new vector's numbers, which nobody reads.
   void Take(std::size_t i, std::uint64_t id, std::span<const std::uint16_t> half) {
@@ -103,20 +117,22 @@ class RangeReader {
   const std::span<const SegmentPtr> segments_;
   const RowReader& reader_;
   const Range range_;
+  const bool few_;
   std::vector<Cursor> cursors_;
   std::vector<std::uint64_t> absent_;  // ids of rows that are alive
 };
 
 }  // namespace
 
-Status FillRows(std::span<const SegmentPtr> segments, const RowReader& reader, int threads) {
+Status FillRows(std::span<const SegmentPtr> segments, const RowReader& reader, int threads,
+                bool few) {
   std::vector<SegmentPtr> apart;
   for (const SegmentPtr& segment : segments) {
     if (segment->rows_apart) apart.push_back(segment);
   }
   if (apart.empty()) return Status::Ok();
   std::vector<RangeReader> readers;
-  for (const Range& range : Cut(apart, threads)) readers.emplace_back(apart, reader, range);
+  for (const Range& range : Cut(apart, threads)) readers.emplace_back(apart, reader, range, few);
   std::vector<Status> outcomes(readers.size());
   ThreadPool pool(static_cast<int>(readers.size()));
   pool.ParallelFor(std::ssize(readers), [&](std::int64_t i) {

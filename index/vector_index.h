@@ -59,6 +59,9 @@ struct IndexOptions {
   double merge_dead_share = 0.2;     // a sealed segment with more dead rows than this is rewritten
   int merge_fan_in = 8;              // this many segments of like size are merged to one
   int threads = 0;                   // for building; 0: one for each core
+  // For a reader that asks little: the rows of graphs stay in the store, where they are apart, and
+  // are read as they are scored.
+  bool rows_stay = false;
   // Searches segments on a GPU, exactly, in place of their graphs; null: all on the CPU.
   std::shared_ptr<DeviceSearch> device;
 };

@@ -153,6 +153,7 @@ class RocksStore final : public Store {
   Result<std::string> GetChunk(SpaceNumber space, std::uint64_t segment,
                                std::uint32_t chunk) override;
   Status DeleteSegment(SpaceNumber space, std::uint64_t segment) override;
+  Status CompactSegments() override;
   Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) override;
 
   Result<BackupReport> Backup(const BackupOptions& options, const ProgressFn& progress,

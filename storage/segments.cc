@@ -98,6 +98,11 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
   // that are wholly dead. RocksDB writes the family's memtable out first: all of them are, so that
   // none is ahead of the others, which a damaged log could then not be read up to.
   ESPY_RETURN_IF_ERROR(Flush());
+  return CompactSegments();
+}
+
+Status RocksStore::CompactSegments() {
+  ESPY_RETURN_IF_ERROR(RequireWritable());
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
   // Down to the last level, so that what died is counted; keys alone are written again.

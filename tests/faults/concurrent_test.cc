@@ -72,6 +72,7 @@ TEST_F(ConcurrentTest, IngestSearchForgetTagCompactAndRebuildTogether) {
           SearchOptions options;
           options.k = 1 + static_cast<std::int64_t>(random() % 20);
           options.exact = random() % 2 == 0;
+          options.log = random() % 4 == 0;
           if (random() % 3 == 0) options.where = "tag = \"kept\"";
           const auto found = library_->Search(query, options);
           ASSERT_TRUE(found.ok()) << found.status().message();
@@ -79,6 +80,12 @@ TEST_F(ConcurrentTest, IngestSearchForgetTagCompactAndRebuildTogether) {
             ASSERT_GE(found->hits[i - 1].score, found->hits[i].score);
           }
           ++searches;
+          if (!options.log || found->hits.empty() || found->query_id.empty()) return;
+          Feedback feedback;
+          feedback.query_id = found->query_id;
+          feedback.item = found->hits[random() % found->hits.size()].id;
+          const Status given = library_->GiveFeedback({&feedback, 1});
+          EXPECT_TRUE(given.ok()) << given.message();
         },
         seed));
   }
@@ -115,7 +122,10 @@ TEST_F(ConcurrentTest, IngestSearchForgetTagCompactAndRebuildTogether) {
       5));
   others.push_back(Until(
       [&](std::mt19937& random) {
-        if (random() % 3 == 0) {
+        if (random() % 3 == 0) {  // what a library does at rest
+          const Status built = library_->WaitForBackground();
+          EXPECT_TRUE(built.ok()) << built.message();
+        } else if (random() % 3 == 0) {
           const Status rebuilt = library_->Rebuild();
           EXPECT_TRUE(rebuilt.ok()) << rebuilt.message();
         } else {

@@ -46,10 +46,11 @@ void FuzzSegment(std::string_view bytes) {
   entry.bytes = bytes.size();
   entry.chunks = static_cast<std::uint32_t>((bytes.size() + chunk_bytes - 1) / chunk_bytes);
   entry.crc = Crc32c(bytes);
-  const auto segment =
-      index::ReadSegment(entry, dimension, [&](std::uint32_t chunk) -> Result<std::string> {
-        return std::string(bytes.substr(chunk * chunk_bytes, chunk_bytes));
-      });
+  const auto read = [&](std::uint32_t chunk) -> Result<std::string> {
+    return std::string(bytes.substr(chunk * chunk_bytes, chunk_bytes));
+  };
+  (void)index::ReadSegment(entry, dimension, /*rows_stay=*/true, read);
+  const auto segment = index::ReadSegment(entry, dimension, /*rows_stay=*/false, read);
   if (!segment.ok() || (*segment)->row_index() == nullptr) return;
   // An index that was taken can be searched.
   std::vector<float> query(static_cast<std::size_t>((*segment)->padded()), 0.5f);

@@ -2,6 +2,7 @@
 // same bits, whatever was removed or given a new vector meanwhile.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -59,8 +60,10 @@ class Written {
     log.push_back({seq, id});
   }
   // As a library opens it: segments, log, rows.
-  Status Reopen() {
-    ESPY_ASSIGN_OR_RETURN(reopened, VectorIndex::Open(Options(kind_), &store));
+  Status Reopen(bool rows_stay = false) {
+    IndexOptions options = Options(kind_);
+    options.rows_stay = rows_stay;
+    ESPY_ASSIGN_OR_RETURN(reopened, VectorIndex::Open(options, &store, rows_stay));
     for (const auto& [at, id] : log) {
       if (at <= reopened->applied_seq()) continue;
       if (const auto row = store.rows.find(id); row != store.rows.end()) {
@@ -115,6 +118,59 @@ TEST_P(StoredRowsTest, ReopenedItAnswersWithTheSameBitsWhateverDied) {
   ESPY_ASSERT_OK(written.index->Maintain(true, {}));
   ESPY_ASSERT_OK(written.Reopen());
   written.ExpectSameAnswers();
+}
+
+// For a reader that asks little: no row of a graph is in memory, and what is found is what was.
+TEST(StoredRowsStayTest, AGraphIsSearchedWithoutThem) {
+  Written written(IndexKind::kGraph);
+  ESPY_ASSERT_OK(written.Reopen());
+  const std::uint64_t whole = written.reopened->stats().memory_bytes;
+  for (std::uint64_t id = 5; id <= kRows; id += 7) written.Remove(id);
+  for (std::uint64_t id = 3; id <= kRows; id += 9) written.Put(id);
+  written.index->Publish(written.seq);
+  ESPY_ASSERT_OK(written.Reopen(/*rows_stay=*/true));
+  EXPECT_LT(written.reopened->stats().memory_bytes, whole - kRows * kDimension);
+  std::vector<std::uint64_t> some;
+  for (std::uint64_t id = 2; id <= kRows; id += 5) some.push_back(id);
+  int found = 0, wanted = 0;
+  for (int q = 0; q < 30; ++q) {
+    const std::vector<float> query = written.data.Next();
+    for (const bool filtered : {false, true}) {
+      const AllowedIds allowed = filtered ? AllowedIds(some) : AllowedIds();
+      const auto exact =
+          written.index->TakeView()->Search(query, {.exact = true, .allowed = allowed});
+      const auto far_exact =
+          written.reopened->TakeView()->Search(query, {.exact = true, .allowed = allowed});
+      const auto far = written.reopened->TakeView()->Search(query, {.allowed = allowed});
+      ASSERT_TRUE(exact.ok() && far_exact.ok() && far.ok());
+      ASSERT_EQ(far_exact->size(), exact->size());
+      ASSERT_EQ(far->size(), exact->size());
+      for (std::size_t i = 0; i < exact->size(); ++i) {
+        EXPECT_EQ((*far_exact)[i].id, (*exact)[i].id);
+        EXPECT_EQ((*far_exact)[i].score, (*exact)[i].score);
+        const auto same = std::find_if(far->begin(), far->end(), [&](const Candidate& candidate) {
+          return candidate.id == (*exact)[i].id;
+        });
+        ++wanted;
+        if (same == far->end()) continue;
+        ++found;
+        EXPECT_EQ(same->score, (*exact)[i].score);
+      }
+    }
+  }
+  EXPECT_GE(found, wanted * 95 / 100);
+}
+
+TEST(StoredRowsStayTest, ALivingRowThatTheStoreHasNotIsTold) {
+  Written written(IndexKind::kGraph);
+  const std::vector<float> query = written.data.Next();
+  const auto best = written.index->TakeView()->Search(query, {.k = 1, .exact = true});
+  written.store.rows.erase((*best)[0].id);
+  ESPY_ASSERT_OK(written.Reopen(/*rows_stay=*/true));
+  const auto found = written.reopened->TakeView()->Search(query, {});
+  EXPECT_EQ(found.status().code(), StatusCode::kCorruption);
+  EXPECT_NE(found.status().message().find("espy rebuild"), std::string::npos)
+      << found.status().message();
 }
 
 TEST_P(StoredRowsTest, ItsBytesAreWithoutItsRows) {
@@ -173,12 +229,13 @@ TEST(StoredRowsDamageTest, AHeaderThatIsWrongAboutTheRowsIsRefused) {
     ManifestEntry damaged = entry;
     std::string bytes = *store->ReadChunk(entry.number, 0);
     const auto read = [&](std::uint32_t) -> Result<std::string> { return bytes; };
-    ASSERT_TRUE(ReadSegment(entry, kDimension, read).ok());
+    ASSERT_TRUE(ReadSegment(entry, kDimension, false, read).ok());
     ASSERT_EQ(bytes[28], apart ? 1 : 0);
     for (const char value : {apart ? 0 : 1, 2}) {
       bytes[28] = value;
       damaged.crc = Crc32c(bytes);
-      EXPECT_EQ(ReadSegment(damaged, kDimension, read).status().code(), StatusCode::kCorruption);
+      EXPECT_EQ(ReadSegment(damaged, kDimension, false, read).status().code(),
+                StatusCode::kCorruption);
     }
   }
 }

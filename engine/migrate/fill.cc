@@ -1,11 +1,13 @@
 #include "engine/migrate/fill.h"
 
 #include <chrono>
+#include <new>
 #include <thread>
 
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "engine/migrate/journal.h"
+#include "engine/out_of_memory.h"
 
 namespace espy::migrate {
 namespace {
@@ -41,8 +43,13 @@ Status Fill::Run(const std::vector<Wanted>& wanted, std::uint64_t before,
       reader_->Stop();
     });
     std::vector<std::jthread> running;
-    running.emplace_back([this] { EncodeStage(); });
-    running.emplace_back([this] { CommitStage(); });
+    try {
+      running.emplace_back([this] { RunStage(&Fill::EncodeStage); });
+      running.emplace_back([this] { RunStage(&Fill::CommitStage); });
+    } catch (...) {
+      SetFatal(OutOfMemory("embedding anew"));  // so that the one that runs can be joined
+      throw;
+    }
     std::unique_lock lock(mutex_);
     for (bool last = false; !last;) {
       last =
@@ -65,6 +72,19 @@ void Fill::SetFatal(Status status) {
   stop_.request_stop();
   reader_->Stop();
   rows_.Close();
+}
+
+// A stage that runs out of memory ends the run as any fatal error does.
+void Fill::RunStage(void (Fill::*stage)()) {
+  try {
+    (this->*stage)();
+  } catch (const std::bad_alloc&) {
+    SetFatal(OutOfMemory("embedding anew"));
+  }
+  if (stage != &Fill::CommitStage) return;
+  std::lock_guard lock(mutex_);
+  finished_ = true;
+  finished_cv_.notify_all();
 }
 
 void Fill::OfferRow(Row row) {
@@ -135,9 +155,6 @@ void Fill::CommitStage() {
     }
     done_ += count;
   }
-  std::lock_guard lock(mutex_);
-  finished_ = true;
-  finished_cv_.notify_all();
 }
 
 Status Fill::Commit(std::vector<Row> rows) {

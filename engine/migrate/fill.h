@@ -49,6 +49,7 @@ class Fill {
     std::vector<float> fp32;  // where the space keeps it
   };
 
+  void RunStage(void (Fill::*stage)());
   void EncodeStage();
   void CommitStage();
   Row RowOf(const PictureReader::Picture& picture) const;

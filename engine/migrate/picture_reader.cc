@@ -31,8 +31,10 @@ PictureReader::PictureReader(Env* env, storage::Store* store, const imaging::Pre
       pictures_(kPictureBytes),
       decoders_(threads) {
   try {
-    threads_.emplace_back([this, &wanted] { FindAll(wanted); });
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { DecodeAll(); });
+    threads_.emplace_back([this, &wanted] { Guarded([&] { FindAll(wanted); }); });
+    for (int i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] { Guarded([this] { DecodeAll(); }); });
+    }
   } catch (...) {
     Stop();  // so that those that run already end, and can be joined
     throw;
@@ -50,6 +52,14 @@ void PictureReader::Stop() {
 Status PictureReader::status() {
   std::lock_guard lock(mutex_);
   return status_;
+}
+
+void PictureReader::End(Status why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (status_.ok()) status_ = std::move(why);
+  }
+  Stop();
 }
 
 bool PictureReader::Offer(Job job) {
@@ -123,11 +133,7 @@ void PictureReader::DecodeAll() {
     if (stop_.stop_requested()) continue;
     Result<Picture> picture = Read(std::move(*job));
     if (!picture.ok()) {
-      {
-        std::lock_guard lock(mutex_);
-        if (status_.ok()) status_ = picture.status();
-      }
-      Stop();
+      End(picture.status());
       break;
     }
     const std::size_t weight = 512 + picture->held.tensor.values.size() * sizeof(float);

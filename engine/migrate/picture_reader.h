@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -17,6 +18,7 @@
 #include "base/env.h"
 #include "engine/migrate/held_picture.h"
 #include "engine/migrate/wanted.h"
+#include "engine/out_of_memory.h"
 #include "espy/record.h"
 #include "imaging/preprocess.h"
 #include "storage/store.h"
@@ -56,6 +58,16 @@ class PictureReader {
 
   void FindAll(std::span<const Wanted> wanted);
   void FindInArchive(std::span<const Wanted> members);
+  // Stops for an error that is not a picture's own.
+  void End(Status why);
+  template <class Work>
+  void Guarded(const Work& work) {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      End(OutOfMemory("reading pictures"));
+    }
+  }
   bool Offer(Job job);
   void DecodeAll();
   Result<Picture> Read(Job job);

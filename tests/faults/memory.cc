@@ -1,6 +1,7 @@
-// Memory that runs out at one allocation, or from one on, in a run from decoding to searching. The
-// allocations of Espy's own code are each an error, never a crash. Those of the libraries under it
-// may end the program, which not all of them survive; what was acknowledged is there all the same.
+// Memory that runs out at one allocation, or from one on, in a run from decoding to searching and
+// to another model. The allocations of Espy's own code are each an error, never a crash. Those of
+// the libraries under it may end the program, which not all of them survive; what was acknowledged
+// is there all the same.
 #include <execinfo.h>
 #include <link.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #include "tests/faults/world.h"
 #include "tests/support/pictures.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/tiny_model.h"
 
 namespace {
 
@@ -121,7 +123,8 @@ auto Starved(const Call& call) {
 }
 
 // The script, each part on its own: what fails does not keep the others from being tried.
-void RunScript(const std::string& path, const std::string& model, const std::string& pictures) {
+void RunScript(const std::string& path, const std::string& model, const std::string& pictures,
+               const std::string& other_model) {
   int errors = 0;
   const auto note = [&](const Status& status) {
     errors += status.ok() ? 0 : 1;
@@ -132,6 +135,8 @@ void RunScript(const std::string& path, const std::string& model, const std::str
   IngestOptions ingest;
   ingest.paths = {pictures};
   ingest.jobs = 1;
+  MigrationOptions migration;
+  migration.jobs = 1;
   Query query;
   query.terms.emplace_back();
   query.terms[0].text = "a word";
@@ -152,6 +157,7 @@ void RunScript(const std::string& path, const std::string& model, const std::str
     }
     note(Starved([&] { return (*library)->Compact().status(); }));
     note(Starved(search(**library)));
+    note(Starved([&] { return (*library)->UseModel(other_model, migration).status(); }));
     // With memory again it goes on.
     const Status again = search(**library)();
     if (!again.ok()) std::printf("afterwards: %s\n", again.message().c_str());
@@ -167,16 +173,16 @@ void RunScript(const std::string& path, const std::string& model, const std::str
 
 }  // namespace
 
-// starve LIBRARY MODEL PICTURES NTH once|sticky ours|everyone
+// starve LIBRARY MODEL PICTURES NTH once|sticky ours|everyone OTHER-MODEL
 int LiveOutOfMemory(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 6) return 2;
+  if (arguments.size() != 7) return 2;
   ::dl_iterate_phdr(FindRange, nullptr);
   void* first[2];
   ::backtrace(first, 2);  // loads what it needs while there is memory
   fail_at = std::stoll(arguments[3]);
   sticky = arguments[4] == "sticky";
   everyone = arguments[5] == "everyone";
-  RunScript(arguments[0], arguments[1], arguments[2]);
+  RunScript(arguments[0], arguments[1], arguments[2], arguments[6]);
   std::fflush(stdout);
   return 0;
 }
@@ -184,8 +190,9 @@ int LiveOutOfMemory(const std::vector<std::string>& arguments) {
 DrillReport Memory(const DrillSettings& settings) {
   DrillReport report;
   const std::string base = settings.scratch + "/base", path = settings.scratch + "/lib";
-  const std::string pictures = settings.scratch + "/pictures";
+  const std::string pictures = settings.scratch + "/pictures", other = settings.scratch + "/other";
   fs::create_directories(pictures);
+  WriteTinyModel(other, 2);
   for (int i = 0; i < kPictures; ++i) {
     const std::string bytes = MakeBmp(static_cast<std::uint32_t>(i));
     std::FILE* file = std::fopen((pictures + "/" + std::to_string(i) + ".bmp").c_str(), "wb");
@@ -209,7 +216,7 @@ DrillReport Memory(const DrillSettings& settings) {
     fs::remove_all(path);
     fs::copy(base, path, fs::copy_options::recursive);
     Child child(settings.program, {"starve", path, settings.model, pictures, std::to_string(nth),
-                                   stays ? "sticky" : "once", all ? "everyone" : "ours"});
+                                   stays ? "sticky" : "once", all ? "everyone" : "ours", other});
     const bool killed = child.KillAfter(60);
     const std::string where = std::string(all ? "anyone's" : "own") + " allocation " +
                               std::to_string(nth) + (stays ? " and all after it" : "");

@@ -21,7 +21,7 @@ namespace espy {
 struct ImportItem {
   // One of the two, of the space's dimension: FP32, or IEEE half precision as bits. Any length but
   // zero; it is divided by its length. A vector that has length 1 already and whose values are
-  // half-precision numbers is kept bit for bit.
+  // half-precision numbers is kept bit for bit, in a space that keeps FP32 any of length 1.
   std::span<const float> vector;
   std::span<const std::uint16_t> half;
   // id and seq are given by the library. A content hash of zeros is replaced by the SHA-256 of the

@@ -7,6 +7,7 @@
 #include "base/half.h"
 #include "engine/fp32_view.h"
 #include "engine/library_impl.h"
+#include "engine/picture.h"
 #include "engine/testing.h"
 #include "index/dot_fp32.h"
 #include "tests/engine/fixture.h"
@@ -177,6 +178,90 @@ TEST_F(Fp32Test, ManyQueriesAtOnceAnswerAsOneByOne) {
     }
   }
   EXPECT_NE((*state)->view->Plan(params).find("FP32"), std::string::npos);
+}
+
+// What the encoder says of a picture is kept to the bit, by an ingest and by a change of model.
+TEST_F(Fp32Test, IngestAndAnotherModelKeepWhatTheEncoderSaid) {
+  MakePictures(5);
+  testing::WriteTinyModel(dir_ / "other", 2);
+  OpenOptions options;
+  options.create_if_missing = true;
+  options.model = model();
+  options.vectors = "fp32";
+  options.threads = 1;
+  auto opened = Library::Open(library_path(), options);
+  ESPY_ASSERT_OK(opened.status());
+  Library& library = **opened;
+  Ingest(&library);
+  const auto expect_exact = [&](const std::string& directory) {
+    const auto encoder = encoders::Encoder::Load(directory, {.threads = 1, .load_image = true});
+    ESPY_ASSERT_OK(encoder.status());
+    int rounded = 0;
+    const auto records = library.List("");
+    ASSERT_EQ(records->size(), 5u);
+    for (const Record& record : *records) {
+      const auto bytes = Env::Default()->ReadFile(record.paths[0], 1 << 20);
+      const auto tensor = ReadTensor(*bytes, (*encoder)->info().preprocess);
+      ESPY_ASSERT_OK(tensor.status());
+      const imaging::PictureView view = tensor->view();
+      std::vector<float> said(static_cast<std::size_t>((*encoder)->info().dimension));
+      ESPY_ASSERT_OK((*encoder)->EncodeImages({&view, 1}, said.data()));
+      const auto kept = library.Vector(record.id);
+      ESPY_ASSERT_OK(kept.status());
+      EXPECT_EQ(*kept, said);
+      std::vector<float> half(said.size());
+      HalfToFloat(HalfFromUnit(said).data(), half.size(), half.data());
+      rounded += half != said ? 1 : 0;
+    }
+    EXPECT_EQ(rounded, 5) << "FP16 would have kept them too";
+  };
+  expect_exact(model());
+  const auto migrated = library.UseModel(dir_ / "other");
+  ESPY_ASSERT_OK(migrated.status());
+  EXPECT_EQ(migrated->embedded, 5u);
+  EXPECT_EQ(library.Info()->spaces.back().dtype, "f32");
+  expect_exact(dir_ / "other");
+}
+
+TEST_F(Fp32Test, AReaderThatAsksOnceHasTheSameAnswersAndFewVectors) {
+  for (const std::string& vectors : {std::string("fp16"), std::string("fp32")}) {
+    vectors_.clear();
+    auto writer = OpenAt(vectors, vectors);
+    Fill(writer.get());
+    writer.reset();
+    const auto open = [&](bool few) {
+      OpenOptions options;
+      options.read_only = true;
+      options.few_searches = few;
+      auto library = Library::Open(dir_ / vectors, options);
+      EXPECT_TRUE(library.ok()) << library.status().message();
+      return std::move(*library);
+    };
+    const auto whole = open(false), once = open(true);
+    for (int q = 0; q < 20; ++q) {
+      Query query;
+      QueryTerm& term = query.terms.emplace_back();
+      term.kind = QueryTerm::Kind::kVector;
+      term.vector = heaps_.Query();
+      for (const std::string& where : {std::string(), std::string("path ~ \"*7*\"")}) {
+        for (const bool exact : {false, true}) {
+          SearchOptions options;
+          options.where = where;
+          options.exact = exact;
+          const auto a = whole->Search(query, options), b = once->Search(query, options);
+          ESPY_ASSERT_OK(a.status());
+          ESPY_ASSERT_OK(b.status());
+          ASSERT_EQ(a->hits.size(), b->hits.size());
+          for (std::size_t i = 0; exact && i < a->hits.size(); ++i) {
+            EXPECT_EQ(a->hits[i].id, b->hits[i].id);
+            EXPECT_EQ(a->hits[i].score, b->hits[i].score);
+          }
+        }
+      }
+    }
+    EXPECT_LT(once->Info()->memory_bytes + kItems * kDimension, whole->Info()->memory_bytes)
+        << vectors;
+  }
 }
 
 TEST_F(Fp32Test, ExportAndImportKeepTheBits) {

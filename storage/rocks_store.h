@@ -216,6 +216,7 @@ class RocksStore final : public Store {
   std::string seen_files_;    // guarded by db_mutex_: FilesMark when db_ was opened
   std::mutex refresh_mutex_;  // one Refresh at a time
   std::atomic<std::uint64_t> log_begin_{1};
+  std::atomic<bool> segments_deleted_{false};  // and their bytes perhaps not given back yet
   std::atomic<std::uint64_t> last_seq_{0};  // written by the leader of a group
 
   std::mutex queue_mutex_;

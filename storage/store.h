@@ -322,7 +322,8 @@ class Store {
                                        std::uint32_t chunk) = 0;
   // And its lists.
   virtual Status DeleteSegment(SpaceNumber space, std::uint64_t segment) = 0;
-  // Gives back what deleted segments took and a snapshot still held when they were.
+  // Gives back what segments took that were deleted while a snapshot held them; at once when there
+  // are none.
   virtual Status CompactSegments() = 0;
   virtual Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) = 0;
 

@@ -2,9 +2,13 @@
 // lists, filters, finds and holds is what the model does. A life that goes wrong is made shorter
 // for as long as it still goes wrong.
 #include <algorithm>
+#include <bit>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <set>
 
+#include "engine/library_impl.h"
 #include "tests/faults/drill.h"
 #include "tests/faults/world.h"
 
@@ -44,6 +48,58 @@ std::string CheckFilters(Library& library, const World& world) {
   return "";
 }
 
+// The groups of duplicates, by comparing every pair.
+std::string CheckDuplicates(Library& library, const World& world, std::uint64_t seed) {
+  DuplicateOptions options;
+  options.max_hash_distance = static_cast<int>(seed % 33);
+  options.min_cosine = static_cast<float>(seed % 5) * 0.2f - 0.4f;
+  using Group = std::set<ItemId>;
+  std::set<std::pair<bool, Group>> expected, found;
+  std::vector<ItemId> ids;
+  std::vector<std::vector<float>> vectors;
+  std::map<ItemId, std::size_t> group;  // a number for each, smaller ones win
+  for (const auto& [id, item] : world.items) {
+    if (item.record.paths.size() > 1) expected.insert({true, {id}});
+    group[id] = ids.size();
+    ids.push_back(id);
+    vectors.push_back(UnitFromHalf(item.half));
+  }
+  const auto alike = [&](std::size_t a, std::size_t b) {
+    const std::uint64_t x = world.items.at(ids[a]).record.perceptual_hash;
+    const std::uint64_t y = world.items.at(ids[b]).record.perceptual_hash;
+    if (std::popcount(x ^ y) > options.max_hash_distance || vectors[a].empty()) return false;
+    float cosine = 0;
+    for (std::size_t i = 0; i < vectors[a].size(); ++i) cosine += vectors[a][i] * vectors[b][i];
+    return cosine >= options.min_cosine;
+  };
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t a = 0; a < ids.size(); ++a) {
+      for (std::size_t b = 0; b < a; ++b) {
+        std::size_t &x = group[ids[a]], &y = group[ids[b]];
+        if (x == y || !alike(a, b)) continue;
+        x = y = std::min(x, y);
+        changed = true;
+      }
+    }
+  }
+  std::map<std::size_t, Group> members;
+  for (const auto& [id, number] : group) members[number].insert(id);
+  for (const auto& [number, of_group] : members) {
+    if (of_group.size() > 1) expected.insert({false, of_group});
+  }
+  const auto groups = library.Duplicates(options);
+  if (!groups.ok()) return "duplicates: " + groups.status().message();
+  for (const DuplicateGroup& one : *groups) {
+    Group of_group;
+    for (const Record& record : one.records) of_group.insert(record.id);
+    found.insert({one.exact, of_group});
+  }
+  return found == expected ? ""
+                           : "duplicates: " + std::to_string(found.size()) +
+                                 " groups in place of " + std::to_string(expected.size());
+}
+
 // What goes wrong in the life of these steps; "" when nothing does.
 std::string Live(const DrillSettings& settings, std::uint64_t seed, const Numbers& steps,
                  DrillReport* report) {
@@ -72,6 +128,11 @@ std::string Live(const DrillSettings& settings, std::uint64_t seed, const Number
     }
     if (Recognise(*library, {world}) != 0) return where + "other records than the model's";
     if (std::string wrong = CheckFilters(*library, world); !wrong.empty()) return where + wrong;
+    if (step.seed % 3 == 0) {
+      if (std::string wrong = CheckDuplicates(*library, world, step.seed / 3); !wrong.empty()) {
+        return where + wrong;
+      }
+    }
     if (step.seed % 7 == 0) {
       const auto wrong = Compare(*library, world, step.seed);
       if (!wrong.empty()) return where + wrong.front();

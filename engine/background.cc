@@ -128,15 +128,8 @@ Status Library::Impl::MaintainSpace(OpenSpace* space, bool quiet, const std::sto
     Log(LogLevel::kWarning,
         path + ": building the index: " + status.message() + "; searches go on without it");
   }
-  {
-    std::lock_guard lock(write_mutex_);
-    if (index == space->index) RefreshStateLocked();
-  }
-  if (consolidate && status.ok()) {  // no state of before holds the segments any more
-    if (const Status given = store->CompactSegments(); !given.ok()) {
-      Log(LogLevel::kWarning, path + ": giving back disk space: " + given.message());
-    }
-  }
+  std::lock_guard lock(write_mutex_);
+  if (index == space->index) RefreshStateLocked();
   return status;
 }
 

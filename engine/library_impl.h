@@ -171,7 +171,6 @@ class Library::Impl {
   bool WaitForWork(std::unique_lock<std::mutex>* lock, const std::stop_token& stop);
   Status MaintainAll(bool quiet, const std::stop_token& stop);
   bool ConsolidationIsDue();
-  void GiveBackSegments() noexcept;
   Status ConsolidateSpace(index::VectorIndex* index, const std::stop_token& stop);
   Status MaintainSpace(OpenSpace* space, bool quiet, const std::stop_token& stop);
   Status WaitForBackground(const ProgressFn& progress, const std::stop_token& stop);

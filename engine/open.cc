@@ -2,7 +2,6 @@
 #include <filesystem>
 
 #include "base/env.h"
-#include "base/logging.h"
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "engine/out_of_memory.h"
@@ -42,20 +41,6 @@ Library::Impl::~Impl() {
   if (page_log) page_log->FlushAtClose();
   recall.reset();  // while there is a store to save to
   words.reset();   // follows what is left, from the store
-  GiveBackSegments();
-}
-
-// Of what was deleted while a state that searches read from held it.
-void Library::Impl::GiveBackSegments() noexcept {
-  if (store == nullptr || options.read_only) return;
-  try {
-    states_.clear();
-    if (const Status given = store->CompactSegments(); !given.ok()) {
-      Log(LogLevel::kWarning, path + ": giving back disk space: " + given.message());
-    }
-  } catch (const std::bad_alloc&) {
-    // The next consolidation gives it back.
-  }
 }
 
 Status Library::Impl::OpenStore() {

@@ -153,7 +153,6 @@ class RocksStore final : public Store {
   Result<std::string> GetChunk(SpaceNumber space, std::uint64_t segment,
                                std::uint32_t chunk) override;
   Status DeleteSegment(SpaceNumber space, std::uint64_t segment) override;
-  Status CompactSegments() override;
   Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) override;
 
   Result<BackupReport> Backup(const BackupOptions& options, const ProgressFn& progress,
@@ -216,7 +215,6 @@ class RocksStore final : public Store {
   std::string seen_files_;    // guarded by db_mutex_: FilesMark when db_ was opened
   std::mutex refresh_mutex_;  // one Refresh at a time
   std::atomic<std::uint64_t> log_begin_{1};
-  std::atomic<bool> segments_deleted_{false};  // and their bytes perhaps not given back yet
   std::atomic<std::uint64_t> last_seq_{0};  // written by the leader of a group
 
   std::mutex queue_mutex_;

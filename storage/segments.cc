@@ -98,22 +98,12 @@ Status RocksStore::DeleteSegment(SpaceNumber space, std::uint64_t segment) {
   // that are wholly dead. RocksDB writes the family's memtable out first: all of them are, so that
   // none is ahead of the others, which a damaged log could then not be read up to.
   ESPY_RETURN_IF_ERROR(Flush());
-  segments_deleted_ = true;
-  return CompactSegments();
-}
-
-Status RocksStore::CompactSegments() {
-  if (!segments_deleted_) return Status::Ok();
-  ESPY_RETURN_IF_ERROR(RequireWritable());
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
   // Down to the last level, so that what died is counted; keys alone are written again.
   compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   rocksdb::ColumnFamilyHandle* handle = db_->handle(kSegments);
   ESPY_RETURN_IF_ERROR(db_->ToStatus((*db_)->CompactRange(compact, handle, nullptr, nullptr)));
-  std::uint64_t snapshots = 1;
-  (*db_)->GetIntProperty(rocksdb::DB::Properties::kNumSnapshots, &snapshots);
-  segments_deleted_ = snapshots > 0;  // one may hold them still
   // Blob files that are dead in part: what lives in them is written again once a third is dead, so
   // two bytes at most for each that is given back.
   std::uint64_t total = 0, dead = 0;

@@ -322,9 +322,6 @@ class Store {
                                        std::uint32_t chunk) = 0;
   // And its lists.
   virtual Status DeleteSegment(SpaceNumber space, std::uint64_t segment) = 0;
-  // Gives back what segments took that were deleted while a snapshot held them; at once when there
-  // are none.
-  virtual Status CompactSegments() = 0;
   virtual Result<std::vector<std::uint64_t>> ListSegments(SpaceNumber space) = 0;
 
   // Lists of a segment that are read while searching, in chunks small enough for the block cache

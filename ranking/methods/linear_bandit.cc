@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
+
 namespace espy::ranking {
 
 LinearBandit::LinearBandit(std::size_t columns, const Options& options)
     : columns_(columns), options_(options), inverse_(columns * columns), b_(columns) {
-  for (std::size_t i = 0; i < columns; ++i) inverse_[i * columns + i] = 1 / options.ridge;
+  ESPY_CHECK(options.prior.empty() || options.prior.size() == columns,
+             "a bandit's prior has a weight a column");
+  for (std::size_t i = 0; i < columns; ++i) {
+    inverse_[i * columns + i] = 1 / options.ridge;
+    if (!options.prior.empty()) b_[i] = options.ridge * options.prior[i];
+  }
 }
 
 std::vector<double> LinearBandit::Theta() const {
@@ -51,6 +58,17 @@ std::vector<float> LinearBandit::Scores(const FeatureRows& rows, Random* random)
       }
     }
     if (options_.kind == Kind::kUcb) score += options_.width * std::sqrt(std::max(variance, 0.0));
+    scores[r] = static_cast<float>(score);
+  }
+  return scores;
+}
+
+std::vector<float> LinearBandit::MeanScores(const FeatureRows& rows) const {
+  const std::vector<double> theta = Theta();
+  std::vector<float> scores(rows.rows());
+  for (std::size_t r = 0; r < rows.rows(); ++r) {
+    double score = 0;
+    for (std::size_t i = 0; i < columns_; ++i) score += theta[i] * rows[r][i];
     scores[r] = static_cast<float>(score);
   }
   return scores;

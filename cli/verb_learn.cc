@@ -15,6 +15,7 @@ Json ReportToJson(const LearnReport& report) {
   Json out;
   out["switched"] = report.switched;
   out["why"] = report.why;
+  out["stops"] = report.stops;
   out["pages"] = report.pages;
   out["held_out"] = report.held_out;
   out["held_out_clicked"] = report.held_out_clicked;
@@ -46,6 +47,7 @@ Outcome Learn(Session* session, const LearnOptions& options) {
                              : "policy " + std::to_string(report->policy.version) + " ranks now";
     }
     session->out.Line(what + ": " + report->why);
+    for (const std::string& stop : report->stops) session->out.Line(stop);
     session->out.Line(
         Plural(report->pages, "page") + ", judged on the newest " + FormatCount(report->held_out) +
         ", " + FormatCount(report->held_out_clicked) + " of them with a click (effective size " +

@@ -82,7 +82,7 @@ class Learner {
   Result<std::vector<ranking::JudgedPage>> Judged(std::size_t begin, std::size_t end,
                                                   const Weights& weights);
   ranking::JudgeOptions HowToJudge() const;
-  std::vector<ranking::PolicyStop> Stops() const;
+  std::vector<ranking::PolicyStop> Stops(std::vector<std::string>* told) const;
 
   Library::Impl* library_;
   LearnOptions options_;
@@ -200,14 +200,14 @@ ranking::JudgeOptions Learner::HowToJudge() const {
   return judge;
 }
 
-std::vector<ranking::PolicyStop> Learner::Stops() const {
+std::vector<ranking::PolicyStop> Learner::Stops(std::vector<std::string>* told) const {
   clicks::StopPages learn, judge;
   for (std::size_t i = 0; i < pages_.size(); ++i) {
     const Logged& logged = pages_[i];
     (i < choose_end_ ? learn : judge)
         .Add(logged.page, logged.rewards, logged.weight, logged.group, options_.position_bias);
   }
-  return clicks::LearnStops(learn, judge, options_.confidence);
+  return clicks::LearnStops(learn, judge, options_.confidence, told);
 }
 
 Status Learner::Learn(const ProgressFn& progress, const std::stop_token& stop,
@@ -259,7 +259,7 @@ Status Learner::Learn(const ProgressFn& progress, const std::stop_token& stop,
   policy_.schema = ranking::ShortlistSchema();
   policy_.weights = best;
   if (report->switched) {
-    policy_.stops = Stops();
+    policy_.stops = Stops(&report->stops);
     ESPY_RETURN_IF_ERROR(LearnFrom(pages_.size(), progress, stop));
   }
   policy_.history = std::move(history_);

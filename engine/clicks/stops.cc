@@ -26,12 +26,16 @@ void StopPages::Add(const storage::PageRow& page, std::span<const double> reward
 }
 
 std::vector<ranking::PolicyStop> LearnStops(const StopPages& learn, const StopPages& judge,
-                                            double confidence) {
+                                            double confidence, std::vector<std::string>* told) {
   std::vector<ranking::PolicyStop> stops;
   for (const bool phrases : {true, false}) {
     const ranking::LearnedStop stop =
         ranking::LearnStop(learn.of(phrases), judge.of(phrases), {.confidence = confidence});
     if (stop.better) stops.push_back({phrases, stop.model, stop.record});
+    if (told == nullptr) continue;
+    told->push_back(std::string("where lists of questions ") +
+                    (phrases ? "in words" : "by example") + " end is " +
+                    (stop.better ? "learned: " : "not learned: ") + stop.why);
   }
   return stops;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "ranking/policy_file.h"
@@ -27,9 +28,11 @@ class StopPages {
   std::vector<ranking::StopPage> phrases_, examples_;
 };
 
-// Those that proved themselves.
+// Those that proved themselves; `told`, where it is not null, gets a sentence about each, the
+// others too.
 std::vector<ranking::PolicyStop> LearnStops(const StopPages& learn, const StopPages& judge,
-                                            double confidence);
+                                            double confidence,
+                                            std::vector<std::string>* told = nullptr);
 
 }  // namespace espy::clicks
 

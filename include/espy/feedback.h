@@ -89,6 +89,8 @@ struct LearnReport {
   bool dry_run = false;
   bool cancelled = false;
   std::string why;                     // one sentence: why it was, or was not, switched on
+  std::vector<std::string> stops;      // of a policy: a sentence about each end of lists it learned
+                                       // or did not
   std::uint64_t pages = 0;             // logged, of the space that is searched now
   std::uint64_t held_out = 0;          // of those, judged on
   std::uint64_t held_out_clicked = 0;  // of those, with a click or a rejection

@@ -496,9 +496,14 @@ TEST(Stops, AreLearnedOfEachKindOfQuestionApart) {
     (i < 4000 ? learn : judge).Add(page, rewards, 1, 0, 1);
   }
   EXPECT_EQ(judge.of(true).size() + judge.of(false).size(), 1333u);
-  const std::vector<ranking::PolicyStop> stops = clicks::LearnStops(learn, judge, 0.95);
+  std::vector<std::string> told;
+  const std::vector<ranking::PolicyStop> stops = clicks::LearnStops(learn, judge, 0.95, &told);
   ASSERT_EQ(stops.size(), 1u);
   EXPECT_TRUE(stops[0].phrases);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0].find("where lists of questions in words end is learned: "), 0u) << told[0];
+  EXPECT_EQ(told[1].find("where lists of questions by example end is not learned: "), 0u)
+      << told[1];
   for (const double top : {0.3, 0.5, 0.7}) {
     EXPECT_NEAR(stops[0].model.LeastCosine(top), top - 0.1, 0.04) << top;
   }

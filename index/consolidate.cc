@@ -15,15 +15,19 @@
 namespace espy::index {
 namespace {
 
-// As much memory as the building of one takes beside what is there.
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+// As much memory as the building of one takes beside what is there; half of a memory budget at
+// most.
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
 constexpr std::int64_t kLeastShare = 4;  // one part of so many comes from others than the largest
 
 }  // namespace
 
 std::int64_t SegmentedIndex::MostRows() const {
   const std::int64_t merged = options_.seal_rows * std::max(options_.merge_fan_in, 1);
-  return std::max(merged, kMostBytes / (2 * PaddedDimension(options_.dimension)));
+  const std::uint64_t budget = options_.memory_budget;
+  const std::uint64_t bytes = budget == 0 ? kMostBytes : std::min(kMostBytes, budget / 2);
+  return std::max(merged,
+                  static_cast<std::int64_t>(bytes) / (2 * PaddedDimension(options_.dimension)));
 }
 
 std::vector<SegmentedIndex::Job> SegmentedIndex::PlanConsolidation() const {

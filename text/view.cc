@@ -96,6 +96,11 @@ Result<std::unique_ptr<TextView::Reader>> TextIndex::OpenReader() {
   ESPY_RETURN_IF_ERROR(connection->Execute(kReaderSettings));
   ESPY_RETURN_IF_ERROR(RegisterTokenizer(connection, nullptr));
   ESPY_RETURN_IF_ERROR(RegisterScore(connection));
+  ESPY_ASSIGN_OR_RETURN(const std::int64_t tables,
+                        connection->Number("SELECT count(*) FROM sqlite_master"));
+  if (tables == 0) {  // whoever made the file was killed before the tables were
+    return Status::NotFound(address_ + ": there is no text index yet");
+  }
   std::string language = language_;
   if (language.empty()) {  // being opened, to be read
     ESPY_ASSIGN_OR_RETURN(language, CheckTables(connection));

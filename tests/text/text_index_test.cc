@@ -297,6 +297,15 @@ TEST_F(TextIndexTest, ARebuildThatStopsLeavesTheOldIndex) {
   ESPY_ASSERT_OK(index->Check());
 }
 
+// Killed between making the file and its tables.
+TEST_F(TextIndexTest, AFileWithoutTablesIsNoIndexYetAndAWriterMakesIt) {
+  std::filesystem::create_directories(directory());
+  std::ofstream(directory() + "/words.db").close();
+  EXPECT_EQ(TextIndex::Open(directory(), Mode::kRead, "").status().code(), StatusCode::kNotFound);
+  ESPY_ASSERT_OK(TextIndex::Open(directory(), Mode::kWrite, "english"));
+  ESPY_ASSERT_OK(TextIndex::Open(directory(), Mode::kRead, ""));
+}
+
 TEST_F(TextIndexTest, DamageIsCorruptionAndNothingElse) {
   {
     auto index = Open();

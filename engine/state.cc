@@ -163,6 +163,11 @@ Result<std::shared_ptr<const ReadState>> Library::Impl::SearchState(const std::s
   }
   std::lock_guard lock(write_mutex_);
   ESPY_RETURN_IF_ERROR(OpenIndexLocked(space.get()));
+  const auto shown = [&] {
+    std::lock_guard state_lock(state_mutex_);
+    return states_.contains(space->row.number);
+  };
+  if (!shown()) RefreshStateLocked();  // memory had not sufficed to show it when it was opened
   std::lock_guard state_lock(state_mutex_);
   const auto found = states_.find(space->row.number);
   if (found != states_.end()) return found->second;

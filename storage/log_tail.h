@@ -1,5 +1,5 @@
 // How far a file of RocksDB's write-ahead log is whole, read by its own form: blocks of 32 KiB of
-// records with checksums (RocksDB, db/log_format.h).
+// records with checksums (RocksDB, db/log_format.h). A MANIFEST has the same form.
 //
 // RocksDB can open a damaged log up to the damage, but by that alone it makes the database one that
 // it refuses the next time, if it is killed before it has written everything out. A log that is cut

@@ -12,6 +12,9 @@
 
 #include "base/crc32c.h"
 #include "base/env.h"
+#include "base/mapped_file.h"
+#include "base/status_macros.h"
+#include "storage/log_tail.h"
 
 namespace espy::storage {
 namespace {
@@ -57,6 +60,13 @@ void WriteNote(const std::string& directory, const Note& note) {
   if (file < 0) return;
   [[maybe_unused]] const ssize_t written = ::pwrite(file, text, kNoteBytes, 0);
   ::close(file);
+}
+
+Status Refuse(const std::string& path, const std::string& what) {
+  return Status::Corruption(path + ": " + what +
+                            "; restore the library from a backup, or make it again with `espy "
+                            "ingest` (nothing was changed; a library that was copied while it was "
+                            "written is copied with `espy backup`)");
 }
 
 // A MANIFEST as it is written, from its first byte on: RocksDB never goes on with an old one.
@@ -138,12 +148,18 @@ Status CheckManifest(const std::string& directory) {
   if (ManifestNumber(name) != note->number) return Status::Ok();
   const std::string path = directory + "/db/" + name;
   const Result<FileFacts> facts = env->Stat(path);
-  if (!facts.ok() || facts->size >= note->bytes) return Status::Ok();
-  return Status::Corruption(path + ": ends after " + std::to_string(facts->size) +
-                            " bytes and had at least " + std::to_string(note->bytes) +
-                            "; restore the library from a backup, or make it again with `espy "
-                            "ingest` (nothing was changed; a library that was copied while it was "
-                            "written is copied with `espy backup`)");
+  if (!facts.ok()) return Status::Ok();
+  if (facts->size < note->bytes) {
+    return Refuse(path, "ends after " + std::to_string(facts->size) + " bytes and had at least " +
+                            std::to_string(note->bytes));
+  }
+  ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
+  const std::string_view bytes(reinterpret_cast<const char*>(file->bytes().data()),
+                               file->bytes().size());
+  const std::uint64_t whole = InspectLog(bytes.substr(0, note->bytes)).whole;
+  if (whole >= note->bytes) return Status::Ok();
+  return Refuse(path, "is damaged after byte " + std::to_string(whole) + " of " +
+                          std::to_string(note->bytes));
 }
 
 }  // namespace espy::storage

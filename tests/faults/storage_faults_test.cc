@@ -463,26 +463,46 @@ TEST_F(BitRotTest, AFlippedBitInATableOrBlobIsFoundAndNeverServed) {
       const std::uint64_t bit = random() % (fs::file_size(file) * 8);
       SCOPED_TRACE(file + " bit " + std::to_string(bit));
       Flip(file, bit);
-      noticed += Judge() != Outcome::kHarmless;
+      // A table that a flush had not finished is in no list, holds nothing and is removed.
+      noticed += Judge() != Outcome::kHarmless || !fs::exists(file);
       ++total;
     }
   }
-  EXPECT_EQ(noticed, total);  // every byte of every file is under its checksum
+  EXPECT_EQ(noticed, total);  // every byte of every file that counts is under its checksum
 }
 
-TEST_F(BitRotTest, AFlippedBitInManifestOrCurrentIsRefusedOrHarmless) {
+TEST_F(BitRotTest, AFlippedBitInTheManifestIsRefused) {
+  const std::string manifest = Copy("MANIFEST").back();
   std::mt19937_64 random(6);
-  int refused = 0;
-  for (const char* name : {"MANIFEST", "CURRENT"}) {
-    for (int i = 0; i < 40; ++i) {
-      const std::string file = Copy(name).back();
-      const std::uint64_t bit = random() % (fs::file_size(file) * 8);
-      SCOPED_TRACE(std::string(name) + " bit " + std::to_string(bit));
-      Flip(file, bit);
-      refused += Judge() == Outcome::kRefused;
+  for (std::uint64_t byte = 0; byte < fs::file_size(manifest); ++byte) {
+    // The high bits of a length are the ones that RocksDB itself lets pass.
+    for (const std::uint64_t bit : {byte * 8 + random() % 8, byte * 8 + 7}) {
+      SCOPED_TRACE("bit " + std::to_string(bit));
+      Flip(manifest, bit);
+      for (const StoreOptions& options :
+           {StoreOptions{.read_only = true}, StoreOptions{}, StoreOptions{.recover_tail = true}}) {
+        const Status status = Store::Open(dir_ / "copy", options).status();
+        ASSERT_EQ(status.code(), StatusCode::kCorruption) << status.message();
+        EXPECT_NE(status.message().find("MANIFEST"), std::string::npos) << status.message();
+        EXPECT_NE(status.message().find("backup"), std::string::npos) << status.message();
+      }
+      Flip(manifest, bit);
     }
   }
-  EXPECT_GE(refused, 60);
+  EXPECT_EQ(Judge(), Outcome::kHarmless);
+}
+
+TEST_F(BitRotTest, AFlippedBitInCurrentIsRefusedOrHarmless) {
+  std::mt19937_64 random(6);
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    const std::string file = Copy("CURRENT").back();
+    const std::uint64_t bit = random() % (fs::file_size(file) * 8);
+    SCOPED_TRACE("bit " + std::to_string(bit));
+    Flip(file, bit);
+    refused += Judge() == Outcome::kRefused;
+  }
+  EXPECT_GE(refused, 30);
 }
 
 // A MANIFEST that ends after any of its records reads as a whole one of an earlier time. Opened for

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ranking/examination.h"
+#include "ranking/linear_policy.h"
 #include "ranking/methods/linear_bandit.h"
 #include "ranking/methods/listwise.h"
 #include "ranking/methods/network.h"
@@ -28,16 +29,6 @@ std::vector<double> StartWeights() {
   std::vector<double> weights(kColumns);
   weights[0] = kStart;
   return weights;
-}
-
-std::vector<float> LinearScores(const FeatureRows& rows, const std::vector<double>& weights) {
-  std::vector<float> scores(rows.rows());
-  for (std::size_t i = 0; i < rows.rows(); ++i) {
-    double score = 0;
-    for (std::size_t a = 0; a < weights.size(); ++a) score += weights[a] * rows[i][a];
-    scores[i] = static_cast<float>(score);
-  }
-  return scores;
 }
 
 class Similarity final : public Learner {

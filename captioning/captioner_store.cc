@@ -20,8 +20,6 @@
 namespace espy::captioning {
 namespace {
 
-constexpr char kType[] = "blip";
-
 struct Towers {
   std::uint64_t image = 0, text = 0;  // parameters
   bool decoder = false, encoder = false, match = false;
@@ -57,7 +55,7 @@ Result<std::string> Prove(const std::string& directory) {
 
 bool IsCaptioner(const std::string& directory) {
   const Result<std::string> type = encoders::ModelType(directory);
-  return type.ok() && *type == kType;
+  return type.ok() && *type == encoders::kCaptionerType;
 }
 
 Result<CaptionerInfo> DescribeCaptioner(const std::string& directory) {
@@ -84,7 +82,7 @@ Result<CaptionerInfo> DescribeCaptioner(const std::string& directory) {
 std::vector<CaptionerInfo> ListCaptioners() {
   std::vector<CaptionerInfo> captioners;
   for (const encoders::FoundModel& model : encoders::FindModels()) {
-    if (model.type != kType) continue;
+    if (model.type != encoders::kCaptionerType) continue;
     Result<CaptionerInfo> info = DescribeCaptioner(model.directory);
     if (info.ok()) {
       captioners.push_back(*std::move(info));

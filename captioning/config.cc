@@ -7,6 +7,7 @@
 #include "encoders/config_limits.h"
 #include "encoders/json.h"
 #include "encoders/json_fields.h"
+#include "encoders/model_store.h"
 #include "encoders/optional_file.h"
 #include "encoders/preprocessor_config.h"
 #include "encoders/tower_fields.h"
@@ -70,7 +71,7 @@ Result<BlipConfig> Parse(const Sources& sources) {
   JsonFields config(&root, sources.config_name);
   const std::string type = config.Text("model_type", "");
   ESPY_RETURN_IF_ERROR(config.status());
-  if (type != "blip") {
+  if (type != encoders::kCaptionerType) {
     return Status::Unsupported(sources.config_name + ": model_type is \"" +
                                encoders::Printable(type) +
                                "\"; captions and image-text matching need a model of type blip");

@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;  // published ones are below 10 KB
-constexpr char kCaptionerType[] = "blip";           // captioning/ describes it
 
 std::string Variable(const char* name) {
   const char* value = ::getenv(name);

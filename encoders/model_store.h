@@ -3,6 +3,7 @@
 #define ESPY_ENCODERS_MODEL_STORE_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "encoders/encoder.h"
@@ -43,6 +44,9 @@ std::string ModelName(const std::string& directory);
 // tokenizer has other files than an encoder's.
 Result<std::string> SpaceId(const std::string& directory,
                             const std::vector<std::string>& also = {});
+
+// model_type of the captioners: captioning/ describes them.
+inline constexpr std::string_view kCaptionerType = "blip";
 
 // Every directory that holds a model of any kind, one for each name, in the order of
 // ModelDirectories() and then of names; then those of the hub's cache.

@@ -15,8 +15,6 @@
 namespace espy {
 namespace {
 
-constexpr char kCaptioner[] = "blip";
-
 ModelDescription Describe(const encoders::EncoderInfo& info) {
   ModelDescription model;
   model.name = info.name;
@@ -41,7 +39,7 @@ ModelDescription Describe(const captioning::CaptionerInfo& info) {
   ModelDescription model;
   model.name = info.name;
   model.directory = info.directory;
-  model.family = kCaptioner;
+  model.family = encoders::kCaptionerType;
   model.dimension = info.projection;
   model.image_size = info.image_size;
   model.context = info.context;

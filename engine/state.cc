@@ -82,7 +82,8 @@ Status Library::Impl::OpenIndexLocked(OpenSpace* space) {
   }
   space->index = std::move(index);
   RefreshStateLocked();
-  if (space->index->NeedsMaintenance()) WakeBackground();  // a build left undone by an earlier run
+  // What an earlier run left undone, or what has just been built for a migration.
+  if (space->index->NeedsMaintenance() || space->index->NeedsConsolidation()) WakeBackground();
   return Status::Ok();
 }
 

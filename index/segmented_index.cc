@@ -117,7 +117,7 @@ Status SegmentedIndex::ReadRows() try {
     return Status::Unsupported("the index keeps its rows in a store that has none");
   }
   const int threads = options_.threads > 0 ? options_.threads : CoreCount();
-  ESPY_RETURN_IF_ERROR(FillRows(segments, *reader, threads, options_.rows_stay));
+  ESPY_RETURN_IF_ERROR(FillRows(segments, *reader, threads));
   std::lock_guard lock(write_mutex_);
   rows_missing_ = false;
   return Status::Ok();

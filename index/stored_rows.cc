@@ -18,6 +18,8 @@ using SegmentPtr = std::shared_ptr<Segment>;
 // Fewer rows are not worth a second thread.
 constexpr std::int64_t kRowsAThread = 20'000;
 constexpr std::size_t kNamedIds = 5;  // that a message lists
+// Reading all in order costs about as much as looking up a tenth of them.
+constexpr std::int64_t kReadShare = 10;
 
 // Ids that one thread reads.
 struct Range {
@@ -124,13 +126,17 @@ class RangeReader {
 
 }  // namespace
 
-Status FillRows(std::span<const SegmentPtr> segments, const RowReader& reader, int threads,
-                bool few) {
+Status FillRows(std::span<const SegmentPtr> segments, const RowReader& reader, int threads) {
   std::vector<SegmentPtr> apart;
+  std::int64_t apart_rows = 0, rows = 0;
   for (const SegmentPtr& segment : segments) {
-    if (segment->rows_apart) apart.push_back(segment);
+    rows += segment->rows();
+    if (!segment->rows_apart) continue;
+    apart_rows += segment->rows();
+    apart.push_back(segment);
   }
   if (apart.empty()) return Status::Ok();
+  const bool few = apart_rows < rows / kReadShare;
   std::vector<RangeReader> readers;
   for (const Range& range : Cut(apart, threads)) readers.emplace_back(apart, reader, range, few);
   std::vector<Status> outcomes(readers.size());

@@ -13,11 +13,12 @@
 
 namespace espy::index {
 
-// Fills the rows of those of `segments` that have rows_apart, with `threads` threads; `few`: by
-// looking each up, instead of reading all that the store has one behind the other. A dead row
-// whose id the store does not have becomes zeros; for one that is alive that is Corruption.
+// Fills the rows of those of `segments` that have rows_apart, with `threads` threads: by reading
+// all that the store has one behind the other, or, when those are few beside the rest of the
+// segments' rows, by looking each up. A dead row whose id the store does not have becomes zeros;
+// for one that is alive that is Corruption.
 Status FillRows(std::span<const std::shared_ptr<Segment>> segments, const RowReader& reader,
-                int threads, bool few = false);
+                int threads);
 
 }  // namespace espy::index
 

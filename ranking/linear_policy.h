@@ -2,12 +2,16 @@
 #ifndef ESPY_RANKING_LINEAR_POLICY_H_
 #define ESPY_RANKING_LINEAR_POLICY_H_
 
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "ranking/policy.h"
 
 namespace espy::ranking {
+
+// The sum of each row's columns times their weights, rounded to float once.
+std::vector<float> LinearScores(const FeatureRows& rows, std::span<const double> weights);
 
 class LinearPolicy final : public Policy {
  public:

@@ -22,7 +22,7 @@ Status Migration::Run(const std::shared_ptr<OpenSpace>& target, const ProgressFn
     if (report_.cancelled) break;
     ESPY_RETURN_IF_ERROR(RequireAll());
     if (progress) progress({"segments", 0, 0});
-    const Status built = library_->MaintainSpace(target_.get(), /*quiet=*/true, stop_);
+    const Status built = library_->MaintainSpace(target_.get(), /*quiet=*/false, stop_);
     report_.cancelled = stop_.stop_requested();
     if (report_.cancelled) break;
     ESPY_RETURN_IF_ERROR(built);
@@ -107,6 +107,7 @@ Result<bool> Migration::CutOver(std::uint64_t filled_seq) {
         *target_, options_.feed_old ? storage::SpaceRole::kFed : storage::SpaceRole::kKept));
   }
   if (!options_.feed_old) library_->CloseIndex(old.get());  // its memory is given back
+  library_->WakeBackground();  // what is done at rest is left to the builder
   return true;
 }
 

@@ -3,25 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ranking/linear_policy.h"
+
 namespace espy::ranking {
-namespace {
-
-std::vector<float> Scores(const FeatureRows& rows, std::span<const double> weights) {
-  std::vector<float> scores(rows.rows());
-  for (std::size_t i = 0; i < rows.rows(); ++i) {
-    double score = 0;
-    for (std::size_t a = 0; a < weights.size(); ++a) score += weights[a] * rows[i][a];
-    scores[i] = static_cast<float>(score);
-  }
-  return scores;
-}
-
-}  // namespace
 
 std::vector<double> PlackettLuceGradient(const FeatureRows& rows, std::span<const double> weights,
                                          std::span<const std::uint32_t> shown,
                                          std::span<const double> advantages) {
-  const std::vector<float> scores = Scores(rows, weights);
+  const std::vector<float> scores = LinearScores(rows, weights);
   const double greatest = scores.empty() ? 0 : *std::max_element(scores.begin(), scores.end());
   // Sums of exp(s) and exp(s) x over what is left, from which placed candidates are taken away.
   std::vector<double> left(rows.rows()), gradient(weights.size());
@@ -43,7 +32,7 @@ std::vector<double> PlackettLuceGradient(const FeatureRows& rows, std::span<cons
 }
 
 DrawnPage PolicyGradient::Draw(const FeatureRows& rows, Random* random) const {
-  return DrawPlackettLuce(Scores(rows, weights_), values_.size() - 1, 1, random);
+  return DrawPlackettLuce(LinearScores(rows, weights_), values_.size() - 1, 1, random);
 }
 
 void PolicyGradient::Learn(const FeatureRows& rows, std::span<const std::uint32_t> shown,

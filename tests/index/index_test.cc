@@ -256,20 +256,22 @@ TEST(Index, MergingKeepsTheNumberOfSegmentsSmall) {
   EXPECT_EQ(index->TakeView()->live_rows(), 4000);
 }
 
+// Adds rows one by one, as one who maintains the index whenever it asks for it.
+void Grow(VectorIndex* index, ClusteredData* data, int rows, std::uint64_t* seq) {
+  for (int i = 0; i < rows; ++i) {
+    ++*seq;
+    index->Add(*seq, *seq, data->NextHalf());
+    index->Publish(*seq);
+    if (index->NeedsMaintenance()) ESPY_ASSERT_OK(index->Maintain(false, {}));
+  }
+}
+
 TEST(Index, AtRestSegmentsBecomeFewAndALargeOneWaitsUntilItPays) {
   MemoryStore store;
   ClusteredData data(3, kDimension, 5);
   auto index = VectorIndex::Empty(SmallOptions(), &store);
   std::uint64_t seq = 0;
-  const auto grow = [&](int rows) {
-    for (int i = 0; i < rows; ++i) {
-      ++seq;
-      index->Add(seq, seq, data.NextHalf());
-      index->Publish(seq);
-      if (index->NeedsMaintenance()) ESPY_ASSERT_OK(index->Maintain(false, {}));
-    }
-  };
-  grow(4000);
+  Grow(index.get(), &data, 4000, &seq);
   ASSERT_GT(index->stats().sealed_segments, 1u);
   const std::vector<float> query = data.Next();
   const auto before = index->TakeView()->Search(query, {.k = 50, .exact = true});
@@ -287,7 +289,7 @@ TEST(Index, AtRestSegmentsBecomeFewAndALargeOneWaitsUntilItPays) {
   // A library that grows to three times its size is written anew as a whole only now and then.
   int wholes = 0, rests = 0;
   for (; seq < 12'000; ++rests) {
-    grow(250);
+    Grow(index.get(), &data, 250, &seq);
     if (!index->NeedsConsolidation()) continue;
     ESPY_ASSERT_OK(index->Consolidate({}));
     EXPECT_LE(index->stats().sealed_segments, 3u);
@@ -304,11 +306,8 @@ TEST(Index, AConsolidationThatIsStoppedLeavesEverything) {
   MemoryStore store;
   ClusteredData data(3, kDimension, 5);
   auto index = VectorIndex::Empty(SmallOptions(), &store);
-  for (std::uint64_t seq = 1; seq <= 1000; ++seq) {
-    index->Add(seq, seq, data.NextHalf());
-    index->Publish(seq);
-    if (index->NeedsMaintenance()) ESPY_ASSERT_OK(index->Maintain(false, {}));
-  }
+  std::uint64_t seq = 0;
+  Grow(index.get(), &data, 1000, &seq);
   const auto segments = *store.ListSegments();
   std::stop_source stop;
   stop.request_stop();

@@ -16,6 +16,18 @@ namespace espy::testing {
 
 using Half = std::vector<std::uint16_t>;
 
+inline void MakeUnit(std::vector<float>* x) {
+  float squares = 0;
+  for (const float value : *x) squares += value * value;
+  for (float& value : *x) value /= std::sqrt(squares);
+}
+
+inline Half ToHalf(const std::vector<float>& x) {
+  Half half(x.size());
+  FloatToHalf(x.data(), x.size(), half.data());
+  return half;
+}
+
 // Unit vectors around `clusters` random centres: near ones are near, far ones are far, as
 // embeddings are.
 class ClusteredData {
@@ -34,20 +46,11 @@ class ClusteredData {
       const float along = normal(random_);
       for (std::size_t i = 0; i < x.size(); ++i) x[i] += along * direction[i];
     }
-    float squares = 0;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      x[i] += centre[i];
-      squares += x[i] * x[i];
-    }
-    for (float& value : x) value /= std::sqrt(squares);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += centre[i];
+    MakeUnit(&x);
     return x;
   }
-  Half NextHalf() {
-    const std::vector<float> x = Next();
-    Half half(x.size());
-    FloatToHalf(x.data(), x.size(), half.data());
-    return half;
-  }
+  Half NextHalf() { return ToHalf(Next()); }
   std::mt19937_64& random() { return random_; }
 
  private:

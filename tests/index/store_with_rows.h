@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -41,20 +43,25 @@ class StoreWithRows final : public index::SegmentStore {
     return Status::Ok();
   }
   std::shared_ptr<const index::RowReader> Rows() override {
-    return std::make_shared<Reader>(rows, lists);
+    return std::make_shared<Reader>(rows, lists, looked_up);
   }
 
   using Lists = std::map<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>, std::string>;
   Lists lists;
   std::map<std::uint64_t, Half> rows;
+  // Ids that readers were asked for one by one.
+  const std::shared_ptr<std::atomic<std::size_t>> looked_up =
+      std::make_shared<std::atomic<std::size_t>>(0);
 
  private:
   // As of the moment it was made.
   class Reader final : public index::RowReader {
    public:
-    Reader(const std::map<std::uint64_t, Half>& rows_now, const Lists& lists_now)
-        : rows_(rows_now), lists_(lists_now) {}
+    Reader(const std::map<std::uint64_t, Half>& rows_now, const Lists& lists_now,
+           std::shared_ptr<std::atomic<std::size_t>> looked_up)
+        : rows_(rows_now), lists_(lists_now), looked_up_(std::move(looked_up)) {}
     Status Read(std::span<const std::uint64_t> ids, const RowFn& row) const override {
+      *looked_up_ += ids.size();
       for (std::size_t i = 0; i < ids.size(); ++i) {
         EXPECT_TRUE(i == 0 || ids[i - 1] < ids[i]);
         const auto found = rows_.find(ids[i]);
@@ -82,6 +89,7 @@ class StoreWithRows final : public index::SegmentStore {
    private:
     const std::map<std::uint64_t, Half> rows_;
     const Lists lists_;
+    const std::shared_ptr<std::atomic<std::size_t>> looked_up_;
   };
   MemoryStore store_;
 };

@@ -120,6 +120,17 @@ TEST_P(StoredRowsTest, ReopenedItAnswersWithTheSameBitsWhateverDied) {
   written.ExpectSameAnswers();
 }
 
+// A reader that asks little reads what is no graph as others do.
+TEST_P(StoredRowsTest, ReopenedForFewSearchesItFindsTheSame) {
+  if (GetParam() == IndexKind::kGraph) return;  // below
+  Written written(GetParam());
+  for (std::uint64_t id = 5; id <= kRows; id += 7) written.Remove(id);
+  written.index->Publish(written.seq);
+  ESPY_ASSERT_OK(written.Reopen(/*rows_stay=*/true));
+  written.ExpectSameAnswers();
+  EXPECT_EQ(*written.store.looked_up, 0u);
+}
+
 // For a reader that asks little: no row of a graph is in memory, and what is found is what was.
 TEST(StoredRowsStayTest, AGraphIsSearchedWithoutThem) {
   Written written(IndexKind::kGraph);

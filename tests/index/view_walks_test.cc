@@ -14,7 +14,9 @@ namespace espy::index {
 namespace {
 
 using espy::testing::Half;
+using espy::testing::MakeUnit;
 using espy::testing::MemoryStore;
+using espy::testing::ToHalf;
 
 constexpr std::int64_t kDimension = 64;
 constexpr std::int64_t kRows = 3'000;  // of a segment
@@ -29,17 +31,10 @@ class Side {
     std::vector<float> x(kDimension);
     for (float& value : x) value = normal(random_);
     x[static_cast<std::size_t>(s_)] += 20;
-    float squares = 0;
-    for (const float value : x) squares += value * value;
-    for (float& value : x) value /= std::sqrt(squares);
+    MakeUnit(&x);
     return x;
   }
-  Half NextHalf() {
-    const std::vector<float> x = Next();
-    Half half(x.size());
-    FloatToHalf(x.data(), x.size(), half.data());
-    return half;
-  }
+  Half NextHalf() { return ToHalf(Next()); }
 
  private:
   int s_;

@@ -122,7 +122,8 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(std::string_view name,
     family.enable_blob_files = true;
     family.min_blob_size = 4096;
     family.blob_file_size = kBlobFileBytes;
-    // A blob file goes when nothing refers to it; CompactAll also rewrites half-empty ones.
+    // A blob file goes when nothing refers to it; CompactAll rewrites half-empty
+    // ones, upkeep and DeleteSegment those that are dead in part (upkeep.cc, segments.cc).
     family.enable_blob_garbage_collection = true;
     family.blob_garbage_collection_age_cutoff = 0.0;
   }

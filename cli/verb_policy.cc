@@ -1,8 +1,11 @@
 // policy: what ranks, and what else could.
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/flags.h"
@@ -38,6 +41,29 @@ Result<std::uint64_t> ParseVersion(const std::string& text) {
   if (digits) return std::uint64_t{std::stoull(text)};
   return Status::InvalidArgument("policy: '" + text +
                                  "' is none; give a number of `espy policy list`, or similarity");
+}
+
+// A weight a feature, and those products of two that weigh most; --json has all.
+void AddWeights(const PolicyInfo& policy, Table* table) {
+  constexpr std::size_t kMostProducts = 10;
+  std::vector<std::pair<std::string, double>> products;
+  for (const auto& [feature, weight] : policy.weights) {
+    if (feature.find('*') == std::string::npos) {
+      table->Add({feature, FormatFixed(weight, 3)});
+    } else if (weight != 0) {
+      products.emplace_back(feature, weight);
+    }
+  }
+  std::stable_sort(products.begin(), products.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.second) > std::abs(b.second);
+  });
+  const std::size_t shown = std::min(products.size(), kMostProducts);
+  for (std::size_t i = 0; i < shown; ++i) {
+    table->Add({products[i].first, FormatFixed(products[i].second, 3)});
+  }
+  if (products.size() > shown) {
+    table->Add({"other products", std::to_string(products.size() - shown) + " (--json)"});
+  }
 }
 
 Result<PolicyInfo> FindPolicy(Library* library, const std::string& name) {
@@ -84,9 +110,7 @@ Outcome Show(Session* session, const PolicyFlags& flags) {
     table.Add({"reward a page", FormatFixed(policy->value, 4)});
     table.Add({"of what ranked before", FormatFixed(policy->value_before, 4)});
   }
-  for (const auto& [feature, weight] : policy->weights) {
-    table.Add({feature, FormatFixed(weight, 3)});
-  }
+  AddWeights(*policy, &table);
   session->out.Write(table.Format());
   if (policy->version != 0) session->out.Line(GainLine(*policy));
   for (const StopInfo& stop : policy->stops) {

@@ -5,12 +5,13 @@
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/status_macros.h"
+#include "ranking/products.h"
 
 namespace espy::ranking {
 namespace {
 
 constexpr std::string_view kMagic = "espyrank";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kLines = 1, kProducts = 2;  // layouts: without and with their weights
 constexpr std::size_t kMostColumns = 256;
 constexpr std::size_t kMostStops = 2;
 
@@ -43,12 +44,16 @@ bool GetStop(std::string_view* bytes, PolicyStop* stop) {
 
 std::string EncodePolicy(const LearnedPolicy& policy) {
   std::string out(kMagic);
-  PutFixed(&out, kVersion);
+  const bool products = policy.weights.size() > policy.schema.columns.size();
+  PutFixed(&out, products ? kProducts : kLines);
   PutString(&out, policy.schema.name);
   PutFixed(&out, policy.schema.version);
   PutVarint(&out, policy.schema.columns.size());
   for (std::size_t i = 0; i < policy.schema.columns.size(); ++i) {
     PutString(&out, policy.schema.columns[i]);
+    PutFixed(&out, policy.weights[i]);
+  }
+  for (std::size_t i = policy.schema.columns.size(); i < policy.weights.size(); ++i) {
     PutFixed(&out, policy.weights[i]);
   }
   const PolicyFacts& facts = policy.facts;
@@ -74,7 +79,7 @@ Result<LearnedPolicy> ParsePolicy(std::string_view bytes, const FeatureSchema& s
   }
   std::string_view rest = bytes.substr(kMagic.size());
   GetFixed(&rest, &version);
-  if (version != kVersion) {
+  if (version != kLines && version != kProducts) {
     return Status::Unsupported("policy: layout " + std::to_string(version) +
                                " is not known here; use the program that wrote it, or learn anew");
   }
@@ -94,6 +99,12 @@ Result<LearnedPolicy> ParsePolicy(std::string_view bytes, const FeatureSchema& s
         !std::isfinite(weight)) {
       return Damaged();
     }
+    policy.weights.push_back(weight);
+  }
+  const std::size_t weights = version == kProducts ? ProductColumns(columns) : columns;
+  while (policy.weights.size() < weights) {
+    double weight = 0;
+    if (!GetFixed(&rest, &weight) || !std::isfinite(weight)) return Damaged();
     policy.weights.push_back(weight);
   }
   if (policy.schema != schema) {

@@ -38,7 +38,7 @@ struct PolicyStop {
 
 struct LearnedPolicy {
   FeatureSchema schema;
-  std::vector<double> weights;
+  std::vector<double> weights;  // of the columns, or of those and their products
   ClickHistory history;
   PolicyFacts facts;
   std::vector<PolicyStop> stops;  // at most one of each kind

@@ -13,13 +13,24 @@ inline std::size_t ProductColumns(std::size_t columns) {
   return columns + columns * (columns + 1) / 2;
 }
 
+// Is that a weight a column, or one for each column and product?
+inline bool HasWeights(std::size_t columns, std::size_t weights) {
+  return weights == columns || weights == ProductColumns(columns);
+}
+
+// x_0 x_0, x_0 x_1, ..., x_1 x_1, x_1 x_2, ...
+template <typename F>
+void ForEachProduct(std::span<const float> row, const F& f) {
+  for (std::size_t a = 0; a < row.size(); ++a) {
+    for (std::size_t b = a; b < row.size(); ++b) f(row[a] * row[b]);
+  }
+}
+
 // x_0, x_1, ..., then x_0 x_0, x_0 x_1, ..., x_1 x_1, x_1 x_2, ...
 inline std::vector<float> WithProducts(std::span<const float> row) {
   std::vector<float> wide(row.begin(), row.end());
   wide.reserve(ProductColumns(row.size()));
-  for (std::size_t a = 0; a < row.size(); ++a) {
-    for (std::size_t b = a; b < row.size(); ++b) wide.push_back(row[a] * row[b]);
-  }
+  ForEachProduct(row, [&](float product) { wide.push_back(product); });
   return wide;
 }
 

@@ -22,9 +22,9 @@ namespace espy::storage {
 std::shared_ptr<rocksdb::FileSystem> NoteManifests(
     const std::string& directory, const std::shared_ptr<rocksdb::FileSystem>& base);
 
-// Corruption when the MANIFEST that CURRENT names is shorter than it was noted to be, or a record in
-// those bytes is not what its checksum says. OK when there is no note, or it is torn, or speaks of
-// another MANIFEST. Readers beside a writer may ask.
+// Corruption when the MANIFEST that CURRENT names is shorter than it was noted to be, or a record
+// in those bytes is not what its checksum says. OK when there is no note, or it is torn, or speaks
+// of another MANIFEST. Readers beside a writer may ask.
 Status CheckManifest(const std::string& directory);
 
 }  // namespace espy::storage

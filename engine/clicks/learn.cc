@@ -1,17 +1,17 @@
 // learn: logged pages -> a policy, where it surely earns more than what ranks now.
 //
-//   pages in order of time:  learn on 5/10 | choose the ridge on 2/10 | judge on 3/10
+//   pages in order of time:  learn on 5/10 | choose form and ridge on 2/10 | judge on 3/10
 //
 // What ranks now and what was learned are both asked where they would have put what the judged
 // pages showed; neither has seen those pages. A policy that is switched on looks back on all of
 // them.
 #include <algorithm>
-#include <map>
-#include <set>
+#include <span>
 #include <utility>
 
 #include "base/half.h"
 #include "base/status_macros.h"
+#include "engine/clicks/logged_pages.h"
 #include "engine/clicks/policies.h"
 #include "engine/clicks/shortlist.h"
 #include "engine/clicks/stops.h"
@@ -20,41 +20,21 @@
 #include "ranking/examination.h"
 #include "ranking/methods/listwise.h"
 #include "ranking/order.h"
-#include "ranking/reward.h"
+#include "ranking/products.h"
 #include "ranking/shortlist_features.h"
 
 namespace espy {
 namespace {
 
-constexpr std::size_t kMostPages = 50'000;
+using clicks::LoggedPage;
+
 constexpr std::int64_t kMostAgeMs = std::int64_t{365} * 86'400'000;
 constexpr double kLearnShare = 0.5, kChooseShare = 0.7;
+// A line over the features wants few pages; with their products it can say more, and wants more.
 constexpr double kRidges[] = {1, 10, 100};
-constexpr double kClientShare = 0.1;  // of the pages' weight that one client may have
-constexpr double kClip = 10;          // of one over examination
-
-struct Logged {
-  storage::PageRow page;
-  std::vector<double> rewards;  // by slot
-  double weight = 1;
-  std::uint32_t group = 0;  // its client, or itself
-};
-
-// A weight for each page, so that no client's pages weigh more than a tenth of what all pages do
-// before that, and the heaviest weighs 1. Of one client alone all weigh the same.
-void CapClients(std::vector<Logged>* pages) {
-  std::map<std::string, double> pages_of;
-  std::map<std::string, std::uint32_t> groups;
-  for (const Logged& logged : *pages) pages_of[logged.page.client] += 1;
-  const double most = kClientShare * static_cast<double>(pages->size());
-  double heaviest = 0;
-  for (Logged& logged : *pages) {
-    logged.weight = std::min(1.0, most / pages_of[logged.page.client]);
-    heaviest = std::max(heaviest, logged.weight);
-    logged.group = groups.emplace(logged.page.client, groups.size()).first->second;
-  }
-  for (Logged& logged : *pages) logged.weight /= heaviest;
-}
+constexpr double kProductRidges[] = {10, 100, 1000};
+constexpr std::size_t kPagesAWeight = 20;  // with a reward, for products to be tried
+constexpr double kClip = 10;               // of one over examination
 
 class Learner {
  public:
@@ -68,26 +48,28 @@ class Learner {
   Status Read(storage::SpaceNumber space);
   Status Learn(const ProgressFn& progress, const std::stop_token& stop, LearnReport* report);
   const ranking::LearnedPolicy& policy() const { return policy_; }
-  // Older pages are not looked at: there are too many. 0: all are.
-  storage::QueryId oldest() const { return oldest_; }
+  storage::QueryId oldest() const { return oldest_; }  // as LoggedPages has it
 
  private:
   using Weights = std::vector<double>;
 
   Result<clicks::HeldShortlist> ShortlistOf(const storage::PageRow& page) const;
-  void Remember(const Logged& logged, const ranking::Shortlist& shortlist,
+  void Remember(const LoggedPage& logged, const ranking::Shortlist& shortlist,
                 ranking::ClickHistory* history) const;
   Status LearnFrom(std::size_t end, const ProgressFn& progress, const std::stop_token& stop);
-  // Pages [begin, end) as a judge wants them: what ranks now against weights over `features`.
-  Result<std::vector<ranking::JudgedPage>> Judged(std::size_t begin, std::size_t end,
-                                                  const Weights& weights);
+  std::vector<ranking::ListwisePage> Lists() const;  // of the pages up to learn_end_
+  // What may be worth judging, learned from those.
+  Result<std::vector<Weights>> Candidates(const std::stop_token& stop) const;
+  // Pages [begin, end) as a judge wants them: what ranks now against each of the candidates.
+  Result<std::vector<std::vector<ranking::JudgedPage>>> Judged(
+      std::size_t begin, std::size_t end, std::span<const Weights> candidates) const;
   ranking::JudgeOptions HowToJudge() const;
   std::vector<ranking::PolicyStop> Stops(std::vector<std::string>* told) const;
 
   Library::Impl* library_;
   LearnOptions options_;
   Weights prior_;
-  std::vector<Logged> pages_;  // in order of time
+  std::vector<LoggedPage> pages_;  // in order of time
   storage::QueryId oldest_ = 0;
   std::size_t learn_end_ = 0, choose_end_ = 0;
   std::vector<std::vector<float>> features_;  // of the pages up to learn_end_, as they were then
@@ -96,35 +78,10 @@ class Learner {
 };
 
 Status Learner::Read(storage::SpaceNumber space) {
-  std::map<storage::QueryId, std::map<ItemId, storage::FeedbackRow>> given;
-  storage::Store* store = library_->store.get();
-  ESPY_RETURN_IF_ERROR(store->ScanFeedback(0, [&](const storage::FeedbackRow& row) {
-    given[row.query][row.item] = row;
-    return true;
-  }));
-  ESPY_RETURN_IF_ERROR(store->ScanPages(0, [&](const storage::PageRow& page) {
-    if (page.space != space || page.shown.empty()) return true;
-    Logged& logged = pages_.emplace_back();
-    const auto deeds = given.find(page.query);
-    for (const std::uint16_t candidate : page.shown) {
-      double reward = 0;
-      if (deeds != given.end()) {
-        const auto deed = deeds->second.find(page.candidates[candidate].item);
-        if (deed != deeds->second.end()) {
-          reward = ranking::Reward({deed->second.clicked, deed->second.dwell_s, deed->second.kept,
-                                    deed->second.rejected});
-        }
-      }
-      logged.rewards.push_back(reward);
-    }
-    logged.page = page;
-    return true;
-  }));
-  if (pages_.size() > kMostPages) {
-    pages_.erase(pages_.begin(), pages_.end() - kMostPages);
-    oldest_ = pages_.front().page.query;
-  }
-  CapClients(&pages_);
+  ESPY_ASSIGN_OR_RETURN(clicks::LoggedPages read,
+                        clicks::ReadLoggedPages(library_->store.get(), space));
+  pages_ = std::move(read.pages);
+  oldest_ = read.oldest;
   const double n = static_cast<double>(pages_.size());
   learn_end_ = static_cast<std::size_t>(kLearnShare * n);
   choose_end_ = static_cast<std::size_t>(kChooseShare * n);
@@ -138,7 +95,7 @@ Result<clicks::HeldShortlist> Learner::ShortlistOf(const storage::PageRow& page)
                                nullptr);
 }
 
-void Learner::Remember(const Logged& logged, const ranking::Shortlist& shortlist,
+void Learner::Remember(const LoggedPage& logged, const ranking::Shortlist& shortlist,
                        ranking::ClickHistory* history) const {
   const std::vector<double> examination =
       ranking::PositionExamination(logged.rewards.size(), options_.position_bias);
@@ -162,33 +119,75 @@ Status Learner::LearnFrom(std::size_t end, const ProgressFn& progress,
   return Status::Ok();
 }
 
-Result<std::vector<ranking::JudgedPage>> Learner::Judged(std::size_t begin, std::size_t end,
-                                                         const Weights& weights) {
+std::vector<ranking::ListwisePage> Learner::Lists() const {
+  std::vector<ranking::ListwisePage> lists;
+  for (std::size_t i = 0; i < features_.size(); ++i) {
+    const LoggedPage& logged = pages_[i];
+    const std::vector<double> examination =
+        ranking::PositionExamination(logged.rewards.size(), options_.position_bias);
+    ranking::ListwisePage& list = lists.emplace_back();
+    list.rows = {features_[i], prior_.size()};
+    list.gains.assign(logged.page.candidates.size(), 0);
+    for (std::size_t slot = 0; slot < logged.rewards.size(); ++slot) {
+      list.gains[logged.page.shown[slot]] = logged.weight * std::max(logged.rewards[slot], 0.0) *
+                                            std::min(1 / examination[slot], kClip);
+    }
+  }
+  return lists;
+}
+
+Result<std::vector<Learner::Weights>> Learner::Candidates(const std::stop_token& stop) const {
+  const std::vector<ranking::ListwisePage> lists = Lists();
+  const auto rewarded = static_cast<std::size_t>(
+      std::count_if(lists.begin(), lists.end(), [](const ranking::ListwisePage& list) {
+        return std::any_of(list.gains.begin(), list.gains.end(), [](double g) { return g > 0; });
+      }));
+  std::vector<Weights> learned;
+  const auto learn = [&](const Weights& prior, std::span<const double> ridges) -> Status {
+    for (const double ridge : ridges) {
+      if (stop.stop_requested()) return Status::Cancelled("learn: was stopped; nothing is changed");
+      learned.push_back(ranking::LearnListwise(lists, {.prior = prior, .ridge = ridge}));
+    }
+    return Status::Ok();
+  };
+  ESPY_RETURN_IF_ERROR(learn(prior_, kRidges));
+  Weights wide = prior_;
+  wide.resize(ranking::ProductColumns(prior_.size()));
+  if (rewarded >= kPagesAWeight * wide.size()) ESPY_RETURN_IF_ERROR(learn(wide, kProductRidges));
+  return learned;
+}
+
+Result<std::vector<std::vector<ranking::JudgedPage>>> Learner::Judged(
+    std::size_t begin, std::size_t end, std::span<const Weights> candidates) const {
   const auto now = library_->ranker->InUse();
-  const ranking::LinearPolicy candidate(ranking::ShortlistSchema(), weights);
-  std::vector<ranking::JudgedPage> judged;
+  const auto in_use = now ? now->policy.Linear() : nullptr;
+  std::vector<std::vector<ranking::JudgedPage>> judged(candidates.size());
   for (std::size_t i = begin; i < end; ++i) {
-    const Logged& logged = pages_[i];
+    const LoggedPage& logged = pages_[i];
     ESPY_ASSIGN_OR_RETURN(const clicks::HeldShortlist shortlist, ShortlistOf(logged.page));
-    const auto slots_in = [&](const ranking::Policy* policy, const ranking::ClickHistory& history) {
-      std::vector<float> scores(shortlist.view().candidates.size(), 0);  // alike: similarity order
-      if (policy != nullptr) {
-        const std::vector<float> features = ranking::ShortlistFeatures(shortlist.view(), history);
-        policy->Score({features, policy->schema().columns.size()}, scores);
-      }
+    const auto slots_of = [&](std::span<const float> scores) {
       const std::vector<std::uint32_t> order = ranking::OrderByScore(scores);
       std::vector<std::uint32_t> place(order.size()), slots;
       for (std::uint32_t slot = 0; slot < order.size(); ++slot) place[order[slot]] = slot;
       for (const std::uint16_t shown : logged.page.shown) slots.push_back(place[shown]);
       return slots;
     };
-    ranking::JudgedPage& page = judged.emplace_back();
+    ranking::JudgedPage page;
     page.rewards = logged.rewards;
-    const auto in_use = now ? now->policy.Linear() : nullptr;
-    page.in_use = slots_in(in_use.get(), now ? now->policy.history : ranking::ClickHistory());
-    page.candidate = slots_in(&candidate, history_);
     page.weight = logged.weight;
     page.group = logged.group;
+    std::vector<float> scores(shortlist.view().candidates.size(), 0);  // alike: similarity order
+    if (in_use) {
+      const std::vector<float> then =
+          ranking::ShortlistFeatures(shortlist.view(), now->policy.history);
+      in_use->Score({then, prior_.size()}, scores);
+    }
+    page.in_use = slots_of(scores);
+    const std::vector<float> features = ranking::ShortlistFeatures(shortlist.view(), history_);
+    for (std::size_t c = 0; c < candidates.size(); ++c) {
+      page.candidate = slots_of(ranking::LinearScores({features, prior_.size()}, candidates[c]));
+      judged[c].push_back(page);
+    }
   }
   return judged;
 }
@@ -203,7 +202,7 @@ ranking::JudgeOptions Learner::HowToJudge() const {
 std::vector<ranking::PolicyStop> Learner::Stops(std::vector<std::string>* told) const {
   clicks::StopPages learn, judge;
   for (std::size_t i = 0; i < pages_.size(); ++i) {
-    const Logged& logged = pages_[i];
+    const LoggedPage& logged = pages_[i];
     (i < choose_end_ ? learn : judge)
         .Add(logged.page, logged.rewards, logged.weight, logged.group, options_.position_bias);
   }
@@ -215,34 +214,19 @@ Status Learner::Learn(const ProgressFn& progress, const std::stop_token& stop,
   report->pages = pages_.size();
   report->held_out = pages_.size() - choose_end_;
   ESPY_RETURN_IF_ERROR(LearnFrom(learn_end_, progress, stop));
-  std::vector<ranking::ListwisePage> lists;
-  for (std::size_t i = 0; i < features_.size(); ++i) {
-    const Logged& logged = pages_[i];
-    const std::vector<double> examination =
-        ranking::PositionExamination(logged.rewards.size(), options_.position_bias);
-    ranking::ListwisePage& list = lists.emplace_back();
-    list.rows = {features_[i], prior_.size()};
-    list.gains.assign(logged.page.candidates.size(), 0);
-    for (std::size_t slot = 0; slot < logged.rewards.size(); ++slot) {
-      list.gains[logged.page.shown[slot]] = logged.weight * std::max(logged.rewards[slot], 0.0) *
-                                            std::min(1 / examination[slot], kClip);
-    }
-  }
+  ESPY_ASSIGN_OR_RETURN(const std::vector<Weights> candidates, Candidates(stop));
+  ESPY_ASSIGN_OR_RETURN(const auto chosen_on, Judged(learn_end_, choose_end_, candidates));
   Weights best = prior_;
   double best_value = 0;
-  for (const double ridge : kRidges) {
-    if (stop.stop_requested()) return Status::Cancelled("learn: was stopped; nothing is changed");
-    const Weights weights = ranking::LearnListwise(lists, {.prior = prior_, .ridge = ridge});
-    ESPY_ASSIGN_OR_RETURN(const std::vector<ranking::JudgedPage> chosen_on,
-                          Judged(learn_end_, choose_end_, weights));
-    const double value = ranking::Judge(chosen_on, HowToJudge()).gain.value;
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    const double value = ranking::Judge(chosen_on[c], HowToJudge()).gain.value;
     if (value <= best_value) continue;
     best_value = value;
-    best = weights;
+    best = candidates[c];
   }
-  ESPY_ASSIGN_OR_RETURN(const std::vector<ranking::JudgedPage> held_out,
-                        Judged(choose_end_, pages_.size(), best));
-  const ranking::Verdict verdict = ranking::Judge(held_out, HowToJudge());
+  ESPY_ASSIGN_OR_RETURN(const auto held_out,
+                        Judged(choose_end_, pages_.size(), std::span(&best, 1)));
+  const ranking::Verdict verdict = ranking::Judge(held_out.front(), HowToJudge());
   report->held_out_clicked = verdict.rewarded;
   report->effective_size = verdict.effective;
   report->gain_bernstein_lower = verdict.gain_bernstein.lower;

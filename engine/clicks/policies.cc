@@ -23,8 +23,13 @@ PolicyInfo InfoOf(std::uint64_t version, const ranking::LearnedPolicy& policy) {
   info.gain = facts.gain;
   info.gain_lower = facts.gain_lower;
   info.gain_upper = facts.gain_upper;
-  for (std::size_t i = 0; i < policy.weights.size(); ++i) {
-    info.weights.emplace_back(policy.schema.columns[i], policy.weights[i]);
+  const std::vector<std::string>& columns = policy.schema.columns;
+  std::size_t i = 0;
+  for (; i < columns.size(); ++i) info.weights.emplace_back(columns[i], policy.weights[i]);
+  for (std::size_t a = 0; a < columns.size() && i < policy.weights.size(); ++a) {
+    for (std::size_t b = a; b < columns.size(); ++b) {
+      info.weights.emplace_back(columns[a] + "*" + columns[b], policy.weights[i++]);
+    }
   }
   for (const ranking::PolicyStop& stop : policy.stops) {
     const ranking::StopRecord& record = stop.record;

@@ -80,7 +80,7 @@ struct PolicyInfo {
   // ranked before it, and their difference with its bounds.
   double value = 0, value_before = 0;
   double gain = 0, gain_lower = 0, gain_upper = 0;
-  std::vector<std::pair<std::string, double>> weights;  // by feature
+  std::vector<std::pair<std::string, double>> weights;  // by feature, or "a*b" of two
   std::vector<StopInfo> stops;                          // those that proved themselves
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "ranking/linear_solve.h"
+#include "ranking/products.h"
 
 namespace espy::ranking {
 namespace {
@@ -21,6 +22,11 @@ class Objective {
     if (gradient != nullptr) gradient->assign(d_, 0);
     if (curvature != nullptr) curvature->assign(d_ * d_, 0);
     for (const ListwisePage& page : pages_) value += OfPage(page, w, gradient, curvature);
+    if (curvature != nullptr) {  // symmetric, and the pages filled one half
+      for (std::size_t a = 0; a < d_; ++a) {
+        for (std::size_t b = 0; b < a; ++b) (*curvature)[b * d_ + a] = (*curvature)[a * d_ + b];
+      }
+    }
     for (std::size_t a = 0; a < d_; ++a) {
       const double off = w[a] - options_.prior[a];
       value -= options_.ridge / 2 * off * off;
@@ -37,11 +43,13 @@ class Objective {
     double gain = 0;
     for (const double g : page.gains) gain += g;
     if (gain <= 0) return 0;
-    const std::size_t n = page.rows.rows();
+    std::vector<float> wide;
+    const FeatureRows rows = Widen(page.rows, &wide);
+    const std::size_t n = rows.rows();
     std::vector<double> scores(n);
     double greatest = -INFINITY;
     for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t a = 0; a < d_; ++a) scores[i] += w[a] * page.rows[i][a];
+      for (std::size_t a = 0; a < d_; ++a) scores[i] += w[a] * rows[i][a];
       greatest = std::max(greatest, scores[i]);
     }
     double sum = 0;
@@ -55,11 +63,11 @@ class Objective {
       if (gradient == nullptr) continue;
       const double p = std::exp(scores[i] - log_sum);
       for (std::size_t a = 0; a < d_; ++a) {
-        mean[a] += p * page.rows[i][a];
-        (*gradient)[a] += page.gains[i] * page.rows[i][a];
+        mean[a] += p * rows[i][a];
+        (*gradient)[a] += page.gains[i] * rows[i][a];
         if (curvature == nullptr) continue;
-        for (std::size_t b = 0; b < d_; ++b) {
-          second[a * d_ + b] += p * page.rows[i][a] * page.rows[i][b];
+        for (std::size_t b = 0; b <= a; ++b) {
+          second[a * d_ + b] += p * rows[i][a] * rows[i][b];
         }
       }
     }
@@ -67,11 +75,21 @@ class Objective {
     for (std::size_t a = 0; a < d_; ++a) {
       (*gradient)[a] -= gain * mean[a];
       if (curvature == nullptr) continue;
-      for (std::size_t b = 0; b < d_; ++b) {
+      for (std::size_t b = 0; b <= a; ++b) {
         (*curvature)[a * d_ + b] += gain * (second[a * d_ + b] - mean[a] * mean[b]);
       }
     }
     return value;
+  }
+
+  FeatureRows Widen(const FeatureRows& rows, std::vector<float>* wide) const {
+    if (rows.columns() == d_) return rows;
+    wide->reserve(rows.rows() * d_);
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      const std::vector<float> row = WithProducts(rows[i]);
+      wide->insert(wide->end(), row.begin(), row.end());
+    }
+    return {*wide, d_};
   }
 
   std::span<const ListwisePage> pages_;
@@ -86,8 +104,8 @@ std::vector<double> LearnListwise(std::span<const ListwisePage> pages,
   ESPY_CHECK(options.ridge > 0, "listwise learning: the ridge must be above 0");
   for (const ListwisePage& page : pages) {
     ESPY_CHECK(page.rows.rows() == page.gains.size() &&
-                   (page.gains.empty() || page.rows.columns() == options.prior.size()),
-               "listwise learning: a gain a candidate, and a prior weight a column");
+                   (page.gains.empty() || HasWeights(page.rows.columns(), options.prior.size())),
+               "listwise learning: a gain a candidate, and a prior weight a column (and product)");
   }
   const Objective objective(pages, options);
   std::vector<double> w = options.prior, gradient, curvature;

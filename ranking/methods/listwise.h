@@ -23,8 +23,10 @@ struct ListwisePage {
 };
 
 struct ListwiseOptions {
-  std::vector<double> prior;  // w_0, a weight a column
-  double ridge = 1;           // l, above 0
+  // w_0, a weight a column; ProductColumns() of them (products.h): the score is learned as a line
+  // over the columns and their products, which are made page by page.
+  std::vector<double> prior;
+  double ridge = 1;  // l, above 0
   int most_steps = 50;
 };
 

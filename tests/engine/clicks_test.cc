@@ -5,8 +5,10 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
 
+#include "base/env.h"
 #include "base/half.h"
 #include "base/random.h"
 #include "encoders/json.h"
@@ -420,6 +422,67 @@ TEST_F(ClicksTest, PoliciesTravelAndWrongOnesAreRefused) {
   EXPECT_EQ(library->ImportPolicy(cut).status().code(), StatusCode::kCorruption);
   EXPECT_EQ(library->ImportPolicy("dog").status().code(), StatusCode::kCorruption);
   EXPECT_EQ(library->UsePolicy(9).code(), StatusCode::kNotFound);
+}
+
+// Somebody who likes pictures that are neither new nor old: no line over the features says so, and
+// there are too many pictures to know each by its clicks.
+TEST(LearnTest, WhatNoLineCanSayIsLearnedWithProducts) {
+  constexpr std::uint64_t kMany = 3'000, kPages = 4'000;
+  constexpr std::int64_t kDay = 86'400;
+  testing::TempDir dir;
+  testing::MadeVectors made(3, kDimension, 20);
+  std::vector<std::vector<float>> vectors;
+  std::map<ItemId, double> liked;
+  Random random(9);
+  const std::int64_t now = Env::Default()->NowUnixNs() / 1'000'000'000;
+  ASSERT_TRUE(testing::MakeLibrary(dir / "library", kMany, kDimension,
+                                   [&](std::uint64_t i, Record* record) {
+                                     const auto days = static_cast<std::int64_t>(
+                                         -365 * std::log2(0.02 + 0.96 * random.Uniform()));
+                                     record->modified_unix = now - days * kDay;
+                                     const bool middle = days > 180 && days < 720;
+                                     liked[record->id] = middle ? 0.9 : 0.05;
+                                     vectors.push_back(made.Near(i));
+                                     return vectors.back();
+                                   })
+                  .ok());
+  auto opened = Library::Open(dir / "library", {});
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  Library& library = **opened;
+  const auto visit = [&](bool clicks) {
+    SearchOptions options;
+    options.log = clicks;
+    std::vector<float> question = vectors[random.Below(kMany)];
+    for (float& x : question) x += 0.06f * static_cast<float>(random.Normal());
+    const auto result = library.Search(testing::VectorQuery(question), options);
+    if (!result.ok()) throw std::runtime_error(result.status().message());
+    const std::vector<double> examined = ranking::PositionExamination(result->hits.size());
+    std::vector<Feedback> feedback;
+    double sum = 0;
+    for (std::size_t slot = 0; slot < result->hits.size(); ++slot) {
+      const ItemId id = result->hits[slot].id;
+      sum += examined[slot] * liked[id];
+      if (random.Uniform() >= examined[slot] || random.Uniform() >= liked[id]) continue;
+      feedback.push_back({.query_id = result->query_id, .item = id, .dwell_s = 20});
+    }
+    if (clicks) {
+      EXPECT_TRUE(library.GiveFeedback(feedback).ok());
+    }
+    return sum;
+  };
+  double before = 0, after = 0;
+  for (int i = 0; i < 200; ++i) before += visit(false);
+  for (std::uint64_t i = 0; i < kPages; ++i) visit(true);
+  const auto report = library.Learn();
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_TRUE(report->switched) << report->why;
+  EXPECT_EQ(report->policy.weights.size(), 54u);
+  EXPECT_EQ(report->policy.weights.back().first, "copy*copy");
+  for (int i = 0; i < 200; ++i) after += visit(false);
+  EXPECT_GT(after, 1.05 * before);
+  // The policy travels, and reads anew as it was.
+  const std::string bytes = *library.ExportPolicy(report->policy.version);
+  EXPECT_EQ(*library.ImportPolicy(bytes), report->policy.version + 1);
 }
 
 TEST_F(ClicksTest, ThePolicyEndsListsWhereItLearnedTo) {

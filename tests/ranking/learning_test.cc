@@ -10,6 +10,7 @@
 #include "ranking/methods/listwise.h"
 #include "ranking/order.h"
 #include "ranking/policy_file.h"
+#include "ranking/products.h"
 #include "ranking/shortlist_features.h"
 
 namespace espy::ranking {
@@ -72,6 +73,31 @@ TEST(Listwise, NoStepImprovesOnWhatItFinds) {
       EXPECT_LT(Objective(made, near, options), best);
     }
   }
+}
+
+TEST(Listwise, ProductsAreLearnedAsColumnsOfTheirOwnAre) {
+  const MadePages made = Make(60, 7, 3, 5);
+  MadePages wide;
+  for (std::size_t p = 0; p < made.pages.size(); ++p) {
+    std::vector<float>& features = wide.features.emplace_back();
+    for (std::size_t i = 0; i < 7; ++i) {
+      const std::vector<float> row = WithProducts(made.pages[p].rows[i]);
+      features.insert(features.end(), row.begin(), row.end());
+    }
+  }
+  for (std::size_t p = 0; p < made.pages.size(); ++p) {
+    wide.pages.push_back({{wide.features[p], ProductColumns(3)}, made.pages[p].gains});
+  }
+  std::vector<double> prior(ProductColumns(3));
+  prior[0] = 0.5;
+  const ListwiseOptions options{.prior = prior, .ridge = 2};
+  const std::vector<double> weights = LearnListwise(made.pages, options);
+  EXPECT_EQ(weights, LearnListwise(wide.pages, options));
+  // And a policy scores the narrow rows as the wide ones are scored.
+  const std::vector<float> scores = LinearScores(made.pages[0].rows, weights);
+  const std::vector<float> of_wide = LinearScores(wide.pages[0].rows, weights);
+  EXPECT_EQ(scores, of_wide);
+  EXPECT_NE(scores, LinearScores(made.pages[0].rows, std::span(weights).first(3)));
 }
 
 TEST(Listwise, FindsTheWeightsThatClicksFollow) {
@@ -217,8 +243,32 @@ TEST(PolicyFile, ComesBackAsItWas) {
   EXPECT_EQ(EncodePolicy(*read), bytes);
 }
 
-TEST(PolicyFile, CutChangedNewerAndForeignBytesAreRefused) {
-  const std::string bytes = EncodePolicy(SamplePolicy());
+LearnedPolicy SamplePolicyWithProducts() {
+  LearnedPolicy policy = SamplePolicy();
+  const std::size_t columns = policy.weights.size();
+  while (policy.weights.size() < ProductColumns(columns)) {
+    policy.weights.push_back(1.0 / static_cast<double>(policy.weights.size()));
+  }
+  return policy;
+}
+
+TEST(PolicyFile, WeightsOfProductsComeBack) {
+  const LearnedPolicy policy = SamplePolicyWithProducts();
+  const std::string bytes = EncodePolicy(policy);
+  const auto read = ParsePolicy(bytes, ShortlistSchema());
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->weights, policy.weights);
+  EXPECT_EQ(read->facts, policy.facts);
+  EXPECT_EQ(EncodePolicy(*read), bytes);
+  EXPECT_EQ(read->Linear()->kind(), "quadratic");
+  EXPECT_EQ(SamplePolicy().Linear()->kind(), "linear");
+}
+
+class PolicyBytes : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutProducts, PolicyBytes, ::testing::Bool());
+
+TEST_P(PolicyBytes, CutChangedNewerAndForeignOnesAreRefused) {
+  const std::string bytes = EncodePolicy(GetParam() ? SamplePolicyWithProducts() : SamplePolicy());
   for (std::size_t n = 0; n < bytes.size(); ++n) {
     EXPECT_FALSE(ParsePolicy(bytes.substr(0, n), ShortlistSchema()).ok());
     std::string changed = bytes;

@@ -65,6 +65,7 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
     if (report_->failures.size() < kReportedFailures) {
       report_->failures.push_back({row.path, row.failure});
     }
+    if (row.remembered) return Status::Ok();
     storage::FailureRow failure;
     failure.code = row.failure.code();
     failure.message = row.failure.message();
@@ -214,7 +215,7 @@ Status Committer::TakePath(Batch* batch, const Row& row, ItemId id) {
 }
 
 Status Committer::SweepMissing(const std::vector<std::string>& roots) {
-  std::vector<std::string> gone;
+  std::vector<std::string> gone, swept;
   for (const std::string& root : roots) {
     std::vector<std::string> missing;
     std::uint64_t present = 0;
@@ -243,8 +244,10 @@ Status Committer::SweepMissing(const std::vector<std::string>& roots) {
       continue;
     }
     gone.insert(gone.end(), missing.begin(), missing.end());
+    swept.push_back(root);
   }
   ESPY_RETURN_IF_ERROR(DropPaths(gone));
+  ESPY_RETURN_IF_ERROR(DropFailures(swept));
   // A run that was killed may have left items without a path.
   std::vector<ItemId> pathless;
   ESPY_RETURN_IF_ERROR(library_->store->ScanItems([&](const Record& record) {
@@ -254,6 +257,26 @@ Status Committer::SweepMissing(const std::vector<std::string>& roots) {
     return true;
   }));
   return ForgetPathless(pathless);
+}
+
+Status Committer::DropFailures(const std::vector<std::string>& roots) {
+  std::vector<std::string> gone;
+  ESPY_RETURN_IF_ERROR(
+      library_->store->ScanFailures([&](std::string_view path, const storage::FailureRow&) {
+        const bool below = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+          return root == "/" || path == root || path.starts_with(root + "/");
+        });
+        if (below && library_->env->Stat(FileOf(std::string(path))).status().code() ==
+                         StatusCode::kNotFound) {
+          gone.emplace_back(path);
+        }
+        return true;
+      }));
+  if (gone.empty()) return Status::Ok();
+  std::lock_guard lock(library_->write_mutex());
+  Change change;
+  for (const std::string& path : gone) change.transaction.DeleteFailure(path);
+  return library_->CommitLocked(std::move(change));
 }
 
 Status Committer::SweepEmptied() {

@@ -24,9 +24,9 @@ class Committer {
   // Applies the rows as one transaction, durable on return. Counts into the report.
   Status Apply(std::vector<Row> rows);
 
-  // After the walk: paths below `roots` whose files are gone leave their items, and items without a
-  // path are forgotten. A root under which the walk found nothing is left alone: its disk is
-  // perhaps not mounted.
+  // After the walk: paths below `roots` whose files are gone leave their items, items without a
+  // path are forgotten, and so are failures of files that are gone. A root under which the walk
+  // found nothing is left alone: its disk is perhaps not mounted.
   Status SweepMissing(const std::vector<std::string>& roots);
   // Items that lost their last path to other bytes in this run.
   Status SweepEmptied();
@@ -35,6 +35,7 @@ class Committer {
   struct Batch;
   Status TakePath(Batch* batch, const Row& row, ItemId id);
   Status DropPaths(const std::vector<std::string>& paths);
+  Status DropFailures(const std::vector<std::string>& roots);
   Result<Record*> Working(Batch* batch, ItemId id);
   Status ApplyRow(Batch* batch, Row row);
   Status Retake(Batch* batch, Row row, ItemId id);

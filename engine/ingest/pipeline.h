@@ -55,7 +55,7 @@ class Pipeline {
   bool IsFromThumbnail(ItemId id) const;
   Status Encode(std::vector<Row>* rows);
   Status Caption(std::vector<Row>* rows);
-  void FailRow(const Source& source, Status status);
+  void FailRow(const Source& source, Status status, bool remembered = false);
   void SetFatal(Status status);
   void WatchProgress(const IngestProgressFn& progress);
   Status Finish();

@@ -17,7 +17,8 @@ struct Row {
   std::string path;
   FileFacts facts;
   ContentHash hash{};
-  Status failure;  // not OK: the rest is empty
+  Status failure;           // not OK: the rest is empty
+  bool remembered = false;  // the failure is an earlier run's, and the file has not changed since
   bool is_new =
       false;  // decoded and embedded; else the library held these bytes when they were read
   bool from_thumbnail = false;      // the item was, or is now, taken by its EXIF thumbnail

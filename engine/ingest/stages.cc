@@ -62,11 +62,12 @@ Status EncodeRows(const encoders::Encoder& encoder, std::vector<Row>* rows, floa
 
 }  // namespace
 
-void Pipeline::FailRow(const Source& source, Status status) {
+void Pipeline::FailRow(const Source& source, Status status, bool remembered) {
   Row row;
   row.path = source.path;
   row.facts = source.facts;
   row.failure = Named(source.path, status);
+  row.remembered = remembered;
   const std::size_t weight = row.weight();
   if (options_.dry_run) {
     ++failed_;
@@ -97,7 +98,8 @@ bool Pipeline::OfferSource(Source source) {
     if (failed != failures_.end() && !options_.retry_failures && IsLasting(failed->second.code) &&
         failed->second.size == source.facts.size &&
         failed->second.modified_ns == source.facts.modified_ns) {
-      FailRow(source, Status(failed->second.code, failed->second.message));
+      FailRow(source, Status(failed->second.code, failed->second.message),
+              /*remembered=*/true);
       return !stop_.stop_requested();
     }
   }

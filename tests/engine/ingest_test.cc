@@ -128,9 +128,33 @@ TEST_F(IngestTest, BadFilesAreCountedNamedAndNotTriedAgainUntilTheyChange) {
   const IngestReport again = Ingest(library.get());
   EXPECT_EQ(again.failed, 3u);
   EXPECT_EQ(again.bytes_read, 0u) << "an unchanged bad file was read again";
+  failures = library->Failures();
+  ESPY_ASSERT_OK(failures);
+  for (const Failure& failure : *failures) EXPECT_EQ(failure.attempts, 1u);
   dir_.Write("pictures/empty.jpg", testing::MakeBmp(77));
   EXPECT_EQ(Ingest(library.get()).added, 1u);
   EXPECT_EQ(library->Failures()->size(), 2u);
+}
+
+TEST_F(IngestTest, FailuresOfFilesThatAreGoneAreForgotten) {
+  MakePictures(2);
+  dir_.Write("pictures/text.png", "this is not a picture");
+  dir_.Write("pictures/sub/other.png", "neither is this");
+  dir_.Write("pictures-too/third.png", "nor this");
+  auto library = Open();
+  Ingest(library.get());
+  IngestOptions too;
+  too.paths = {pictures() + "-too"};
+  ESPY_ASSERT_OK(library->Ingest(too));
+  ASSERT_EQ(library->Failures()->size(), 3u);
+  fs::remove(pictures() + "/text.png");
+  fs::remove_all(pictures() + "/sub");
+  fs::remove(pictures() + "-too/third.png");
+  Ingest(library.get());
+  const auto left = library->Failures();
+  ESPY_ASSERT_OK(left);
+  ASSERT_EQ(left->size(), 1u) << "of the folder that was not looked at";
+  EXPECT_EQ((*left)[0].path, pictures() + "-too/third.png");
 }
 
 TEST_F(IngestTest, LoopsHiddenFoldersAndExcludedOnesAreNotEntered) {

@@ -61,21 +61,26 @@ class Patient {
     auto library = OpenWithHooks(whole_, DrillOptions(settings_.model), hooks);
     if (!library.ok()) return report_->Fail(library.status().message());
     states_.push_back(world_);
-    for (std::uint64_t n = 0; n < kSteps || world_.items.size() < 150; ++n) {
-      // The later half stays in the log.
-      const Step step = DrawStep(settings_.seed, n, world_, states_.size() < kSteps / 2 ? 8 : 0);
+    std::uint64_t n = 0;
+    const auto live = [&](int maintenance) {
+      const Step step = DrawStep(settings_.seed, n++, world_, maintenance);
       if (const Status done = ApplyStep(step, world_, **library); !done.ok()) {
-        return report_->Fail(done.message());
+        report_->Fail(done.message());
       }
-      if (step.edits.empty()) continue;
+      if (step.edits.empty()) return;
       ApplyStep(step, &world_);
       states_.push_back(world_);
       ++report_->acknowledged;
       if (states_.size() == kSteps / 2 && !ImplOf(**library).store->Flush().ok()) {
         report_->Fail("flush failed");
       }
+    };
+    // The later half stays in the log, unless the builder flushes it: the last steps do.
+    while ((n < kSteps || world_.items.size() < 150) && report_->problems.empty()) {
+      live(states_.size() < kSteps / 2 ? 8 : 0);
     }
     if (!(*library)->WaitForBackground().ok()) report_->Fail("the builder failed");
+    for (int i = 0; i < 4; ++i) live(0);
     disk->Cut();  // so that closing leaves the log as it is
   }
 
@@ -124,16 +129,20 @@ class Patient {
       return Mend(library.status().message());
     }
     errors_ = 0;
+    rebuilt_ = false;
     Read(**library);
     const auto verified = (*library)->Verify();
-    const bool noticed = !verified.ok() || !verified->problems.empty();
+    // A rebuild that replaced what was damaged leaves nothing to be found.
+    const bool noticed = !verified.ok() || !verified->problems.empty() || rebuilt_;
     if (errors_ > 0 && !noticed) Say("verify does not find what reading does");
     if (verified.ok()) {
       // One says what to do; the others say what follows from the damage.
       const bool remedy =
           std::any_of(verified->problems.begin(), verified->problems.end(),
                       [&](const std::string& problem) { return NamesRemedy(problem, copy_); });
-      if (noticed && !remedy) Say("findings without a remedy: " + verified->problems.front());
+      if (!verified->problems.empty() && !remedy) {
+        Say("findings without a remedy: " + verified->problems.front());
+      }
     } else {
       Refusal(verified.status());
     }
@@ -227,9 +236,13 @@ class Patient {
 
   void Rebuilt(Library& library) {
     needs_rebuild_ = false;
+    const auto verified = library.Verify();
+    if (verified.ok() && verified->problems.empty())
+      Say("verify does not find what searching does");
     if (const Status rebuilt = library.Rebuild(); !rebuilt.ok()) return Refusal(rebuilt);
     Answers(library);
-    if (needs_rebuild_) Say("a rebuild did not bring the answers back");
+    if (needs_rebuild_) return Say("a rebuild did not bring the answers back");
+    rebuilt_ = true;
   }
 
   // `espy verify --repair`, where that is the remedy: a state that was, and nothing wrong in it.
@@ -251,7 +264,7 @@ class Patient {
   std::vector<World> states_;  // after each change
   std::string where_;
   std::uint64_t errors_ = 0;
-  bool needs_rebuild_ = false;
+  bool needs_rebuild_ = false, rebuilt_ = false;
 };
 
 }  // namespace

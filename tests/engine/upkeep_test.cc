@@ -46,6 +46,41 @@ class UpkeepTest : public ::testing::Test {
   testing::TempDir dir_;
 };
 
+// What was left undone at rest is done after the next opening, though nothing changes.
+TEST_F(UpkeepTest, SegmentsBecomeFewAfterAnOpeningToo) {
+  Make(1000);
+  const auto needs = [](Library* library) {
+    Library::Impl& impl = testing::ImplOf(*library);
+    const auto space = impl.Current();
+    std::lock_guard lock(impl.write_mutex());
+    return (*space)->index->NeedsConsolidation();
+  };
+  const std::vector<float> unit = {1, 0, 0, 0, 0, 0, 0, 0};
+  const Query query = testing::VectorQuery(unit);
+  auto library = Open();
+  ASSERT_TRUE(library->Search(query, {}).ok());
+  Library::Impl& impl = testing::ImplOf(*library);
+  for (std::uint64_t n = 1000; n < 1600; ++n) {
+    Change change;
+    const Record record = MadeRecord(n);
+    change.transaction.PutItem(record);
+    change.transaction.PutPath(record.paths[0], {record.id, record.file_bytes, 1, n});
+    change.PutVector(impl.Space()->number, record.id, HalfFromUnit(unit));
+    ASSERT_TRUE(impl.Commit(std::move(change)).ok());
+    if ((n + 1) % 200 != 0) continue;
+    ASSERT_TRUE(impl.MaintainSpace((*impl.Current()).get(), /*quiet=*/false, {}).ok());
+  }
+  ASSERT_TRUE(needs(library.get()));
+  library.reset();
+  library = Open();
+  ASSERT_TRUE(library->Search(query, {}).ok());
+  for (int i = 0; i < 600 && needs(library.get()); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_FALSE(needs(library.get()));
+  ExpectSound(library.get());
+}
+
 TEST_F(UpkeepTest, TheLogIsShortenedToWhatSomeoneMayNeed) {
   Make(1000);  // 2,000 changes
   auto library = Open();

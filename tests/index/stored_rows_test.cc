@@ -28,7 +28,7 @@ IndexOptions Options(IndexKind kind) {
   IndexOptions options;
   options.dimension = kDimension;
   options.kind = kind;
-  options.seal_rows = kRows;
+  options.seal_rows = options.index_rows = kRows;
   options.threads = 2;
   return options;
 }
@@ -120,9 +120,10 @@ TEST_P(StoredRowsTest, ReopenedItAnswersWithTheSameBitsWhateverDied) {
   written.ExpectSameAnswers();
 }
 
-// A reader that asks little reads what is no graph as others do.
-TEST_P(StoredRowsTest, ReopenedForFewSearchesItFindsTheSame) {
-  if (GetParam() == IndexKind::kGraph) return;  // below
+class StoredRowsStayTest : public ::testing::TestWithParam<IndexKind> {};
+
+// A reader that asks little reads what is no graph as others do: all rows one behind the other.
+TEST_P(StoredRowsStayTest, WhatIsNoGraphIsReadWhole) {
   Written written(GetParam());
   for (std::uint64_t id = 5; id <= kRows; id += 7) written.Remove(id);
   written.index->Publish(written.seq);
@@ -132,7 +133,31 @@ TEST_P(StoredRowsTest, ReopenedForFewSearchesItFindsTheSame) {
 }
 
 // For a reader that asks little: no row of a graph is in memory, and what is found is what was.
-TEST(StoredRowsStayTest, AGraphIsSearchedWithoutThem) {
+TEST(FarGraphTest, ASmallSegmentBesideItIsLookedUp) {
+  constexpr std::uint64_t kSmall = 200;
+  Written written(IndexKind::kAuto);
+  IndexOptions options = Options(IndexKind::kAuto);
+  options.seal_rows = kSmall;
+  written.index = std::move(*VectorIndex::Open(options, &written.store));
+  ESPY_ASSERT_OK(written.index->ReadRows());
+  for (std::uint64_t id = kRows + 1; id <= kRows + kSmall; ++id) written.Put(id);
+  written.index->Publish(written.seq);
+  ESPY_ASSERT_OK(written.index->Maintain(false, {}));
+  ASSERT_EQ(written.index->stats().sealed_segments, 2u);
+  ESPY_ASSERT_OK(written.Reopen(/*rows_stay=*/true));
+  EXPECT_EQ(*written.store.looked_up, kSmall);
+  const std::vector<float> query = written.data.Next();
+  const auto before = written.index->TakeView()->Search(query, {.k = 40, .exact = true});
+  const auto after = written.reopened->TakeView()->Search(query, {.k = 40, .exact = true});
+  ASSERT_TRUE(before.ok() && after.ok());
+  ASSERT_EQ(before->size(), after->size());
+  for (std::size_t i = 0; i < before->size(); ++i) {
+    EXPECT_EQ((*before)[i].id, (*after)[i].id);
+    EXPECT_EQ((*before)[i].score, (*after)[i].score);
+  }
+}
+
+TEST(FarGraphTest, AGraphIsSearchedWithoutThem) {
   Written written(IndexKind::kGraph);
   ESPY_ASSERT_OK(written.Reopen());
   const std::uint64_t whole = written.reopened->stats().memory_bytes;
@@ -172,7 +197,7 @@ TEST(StoredRowsStayTest, AGraphIsSearchedWithoutThem) {
   EXPECT_GE(found, wanted * 95 / 100);
 }
 
-TEST(StoredRowsStayTest, ALivingRowThatTheStoreHasNotIsTold) {
+TEST(FarGraphTest, ALivingRowThatTheStoreHasNotIsTold) {
   Written written(IndexKind::kGraph);
   const std::vector<float> query = written.data.Next();
   const auto best = written.index->TakeView()->Search(query, {.k = 1, .exact = true});
@@ -199,6 +224,9 @@ TEST_P(StoredRowsTest, ItsBytesAreWithoutItsRows) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(NoGraphs, StoredRowsStayTest,
+                         ::testing::Values(IndexKind::kFlat, IndexKind::kHnsw, IndexKind::kIvfFlat,
+                                           IndexKind::kIvfPq, IndexKind::kIvfRabitq));
 INSTANTIATE_TEST_SUITE_P(Kinds, StoredRowsTest,
                          ::testing::Values(IndexKind::kFlat, IndexKind::kGraph, IndexKind::kHnsw,
                                            IndexKind::kIvfFlat, IndexKind::kIvfPq,

@@ -11,7 +11,8 @@ float LinearScore(std::span<const float> row, std::span<const double> weights) {
   for (std::size_t a = 0; a < row.size(); ++a) score += weights[a] * row[a];
   if (weights.size() == row.size()) return static_cast<float>(score);
   std::size_t i = row.size();
-  ForEachProduct(row, [&](float product) { score += weights[i++] * product; });
+  ForEachProduct(row.size(),
+                 [&](std::size_t a, std::size_t b) { score += weights[i++] * (row[a] * row[b]); });
   return static_cast<float>(score);
 }
 

@@ -16,7 +16,7 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
-  virtual std::string_view kind() const = 0;  // "similarity", "linear", "quadratic"
+  virtual std::string_view kind() const = 0;  // "linear", "quadratic"
   virtual const FeatureSchema& schema() const = 0;
   // scores[i] of rows[i]; rows.columns() is the schema's. Finite for finite features.
   virtual void Score(const FeatureRows& rows, std::span<float> scores) const = 0;

@@ -18,19 +18,20 @@ inline bool HasWeights(std::size_t columns, std::size_t weights) {
   return weights == columns || weights == ProductColumns(columns);
 }
 
-// x_0 x_0, x_0 x_1, ..., x_1 x_1, x_1 x_2, ...
+// f(0, 0), f(0, 1), ..., f(1, 1), f(1, 2), ...: the columns of each product, in their order.
 template <typename F>
-void ForEachProduct(std::span<const float> row, const F& f) {
-  for (std::size_t a = 0; a < row.size(); ++a) {
-    for (std::size_t b = a; b < row.size(); ++b) f(row[a] * row[b]);
+void ForEachProduct(std::size_t columns, const F& f) {
+  for (std::size_t a = 0; a < columns; ++a) {
+    for (std::size_t b = a; b < columns; ++b) f(a, b);
   }
 }
 
-// x_0, x_1, ..., then x_0 x_0, x_0 x_1, ..., x_1 x_1, x_1 x_2, ...
+// x_0, x_1, ..., then x_0 x_0, x_0 x_1, ...
 inline std::vector<float> WithProducts(std::span<const float> row) {
   std::vector<float> wide(row.begin(), row.end());
   wide.reserve(ProductColumns(row.size()));
-  ForEachProduct(row, [&](float product) { wide.push_back(product); });
+  ForEachProduct(row.size(),
+                 [&](std::size_t a, std::size_t b) { wide.push_back(row[a] * row[b]); });
   return wide;
 }
 

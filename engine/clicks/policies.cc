@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "engine/library_impl.h"
 #include "engine/out_of_memory.h"
+#include "ranking/products.h"
 #include "ranking/shortlist_features.h"
 
 namespace espy {
@@ -24,12 +25,12 @@ PolicyInfo InfoOf(std::uint64_t version, const ranking::LearnedPolicy& policy) {
   info.gain_lower = facts.gain_lower;
   info.gain_upper = facts.gain_upper;
   const std::vector<std::string>& columns = policy.schema.columns;
-  std::size_t i = 0;
-  for (; i < columns.size(); ++i) info.weights.emplace_back(columns[i], policy.weights[i]);
-  for (std::size_t a = 0; a < columns.size() && i < policy.weights.size(); ++a) {
-    for (std::size_t b = a; b < columns.size(); ++b) {
-      info.weights.emplace_back(columns[a] + "*" + columns[b], policy.weights[i++]);
-    }
+  std::vector<std::string> names = columns;
+  ranking::ForEachProduct(columns.size(), [&](std::size_t a, std::size_t b) {
+    names.push_back(columns[a] + "*" + columns[b]);
+  });
+  for (std::size_t i = 0; i < policy.weights.size(); ++i) {
+    info.weights.emplace_back(names[i], policy.weights[i]);
   }
   for (const ranking::PolicyStop& stop : policy.stops) {
     const ranking::StopRecord& record = stop.record;

@@ -9,7 +9,6 @@ model does: an item for each content that has a path, its paths, tags and captio
 no pictures. At the end of a life its vectors must be those of a new library made of the same folder.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from library import Failed, Library, run_all
+from library import Failed, Library, drill_arguments, run_all
 
 POOL = 60  # pictures that lives draw from
 
@@ -202,22 +201,24 @@ class Life:
             raise Failed(f"{when}: failures are {sorted(failures)}, and should be {sorted(bad)}")
 
     def compare_vectors(self):
+        """Of all but broken files' items, which only the old library knows, and none where nothing is a picture."""
+        intact = set(filter(None, self.files.values()))
+        if not intact:
+            return
         fresh = Library(self.library.espy, self.library.model, self.folder.parent, self.folder.parent / "fresh.espy")
         fresh.start().communicate(timeout=120)
         old, new = self.exported(self.library, "records"), self.exported(fresh, "fresh")
-        for content, row in old.items():
-            if content in new and new[content]["vector_f16"] != row["vector_f16"]:
+        if new.keys() != intact:
+            raise Failed(f"in the end: a new library holds {len(new)} items of {len(intact)}")
+        for content, row in new.items():
+            if old[content]["vector_f16"] != row["vector_f16"]:
                 raise Failed(f"in the end: {row['paths']} has another vector than in a new library")
 
 
 def main():
-    parser = argparse.ArgumentParser(description="lives of a folder and its library")
-    parser.add_argument("--espy", required=True)
-    parser.add_argument("--model", required=True, help="directory of a small model")
-    parser.add_argument("--paint", default=str(Path(__file__).resolve().parents[1] / "journeys/bin/paint"))
+    parser = drill_arguments("lives of a folder and its library")
     parser.add_argument("--lives", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="espy-lives-"))

@@ -11,7 +11,6 @@ The moments are drawn from what an undisturbed run of this program takes here, s
 ingest and closing on a slow machine as on a fast one. Run again with the printed seed to draw the same moments.
 """
 
-import argparse
 import random
 import shutil
 import signal
@@ -21,17 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from library import Failed, Library, run_all
+from library import Failed, Library, drill_arguments, run_all
 
 
 def main():
-    parser = argparse.ArgumentParser(description="kill -9 during ingest")
-    parser.add_argument("--espy", required=True)
-    parser.add_argument("--model", required=True, help="directory of a small model")
-    parser.add_argument("--paint", default=str(Path(__file__).resolve().parents[1] / "journeys/bin/paint"))
+    parser = drill_arguments("kill -9 during ingest")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--pictures", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--seconds", type=float, default=0, help="stop early after so many seconds; 0: never")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)

@@ -10,7 +10,6 @@ or the policy of that learning, whole: no policy ever changes. SIGKILL does not 
 unsynced bytes.
 """
 
-import argparse
 import json
 import random
 import shutil
@@ -21,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from library import Failed, Library, run_all
+from library import Failed, Library, drill_arguments, run_all
 
 QUESTIONS = ["a", "red", "round", "noise"]
 
@@ -95,13 +94,9 @@ def prepare(clicked):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="kill -9 during feedback and learning")
-    parser.add_argument("--espy", required=True)
-    parser.add_argument("--model", required=True, help="directory of a small model")
-    parser.add_argument("--paint", default=str(Path(__file__).resolve().parents[1] / "journeys/bin/paint"))
+    parser = drill_arguments("kill -9 during feedback and learning")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--pictures", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     draw, began = random.Random(options.seed), time.monotonic()

@@ -12,7 +12,6 @@ The moments are drawn from what an undisturbed run of this program takes here. R
 same ones.
 """
 
-import argparse
 import random
 import shutil
 import signal
@@ -22,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from library import Failed, Library, run_all
+from library import Failed, Library, drill_arguments, run_all
 
 
 def answers(library, *more):
@@ -44,14 +43,10 @@ def start(library, *arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="kill -9 during a change of models")
-    parser.add_argument("--espy", required=True)
-    parser.add_argument("--model", required=True, help="directory of a small model")
+    parser = drill_arguments("kill -9 during a change of models")
     parser.add_argument("--other", required=True, help="directory of another one")
-    parser.add_argument("--paint", default=str(Path(__file__).resolve().parents[1] / "journeys/bin/paint"))
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--pictures", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     draw = random.Random(options.seed)

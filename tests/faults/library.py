@@ -1,12 +1,25 @@
 """A library that is put through faults from outside: the program is started on it, and asked how it stands."""
 
+import argparse
 import json
 import os
+import random
 import subprocess
+from pathlib import Path
 
 
 class Failed(Exception):
     pass
+
+
+def drill_arguments(description):
+    """What every drill of the program is told; it prints the seed that it draws from."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--espy", required=True)
+    parser.add_argument("--model", required=True, help="directory of a small model")
+    parser.add_argument("--paint", default=str(Path(__file__).resolve().parents[1] / "journeys/bin/paint"))
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    return parser
 
 
 class Library:

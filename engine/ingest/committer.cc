@@ -62,6 +62,7 @@ Status Committer::ApplyRow(Batch* batch, Row row) {
   storage::Store& store = *library_->store;
   if (!row.failure.ok()) {
     ++report_->failed;
+    failed_.insert(row.path);
     if (report_->failures.size() < kReportedFailures) {
       report_->failures.push_back({row.path, row.failure});
     }
@@ -261,17 +262,17 @@ Status Committer::SweepMissing(const std::vector<std::string>& roots) {
 
 Status Committer::DropFailures(const std::vector<std::string>& roots) {
   std::vector<std::string> gone;
-  ESPY_RETURN_IF_ERROR(
-      library_->store->ScanFailures([&](std::string_view path, const storage::FailureRow&) {
-        const bool below = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
-          return root == "/" || path == root || path.starts_with(root + "/");
-        });
-        if (below && library_->env->Stat(FileOf(std::string(path))).status().code() ==
-                         StatusCode::kNotFound) {
-          gone.emplace_back(path);
-        }
-        return true;
-      }));
+  ESPY_RETURN_IF_ERROR(library_->store->ScanFailures([&](std::string_view path,
+                                                         const storage::FailureRow&) {
+    const bool below = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+      return root == "/" || path == root || path.starts_with(root + "/");
+    });
+    if (below && !failed_.contains(std::string(path)) &&
+        library_->env->Stat(FileOf(std::string(path))).status().code() == StatusCode::kNotFound) {
+      gone.emplace_back(path);
+    }
+    return true;
+  }));
   if (gone.empty()) return Status::Ok();
   std::lock_guard lock(library_->write_mutex());
   Change change;

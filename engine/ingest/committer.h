@@ -25,8 +25,8 @@ class Committer {
   Status Apply(std::vector<Row> rows);
 
   // After the walk: paths below `roots` whose files are gone leave their items, items without a
-  // path are forgotten, and so are failures of files that are gone. A root under which the walk
-  // found nothing is left alone: its disk is perhaps not mounted.
+  // path are forgotten, and so are earlier failures of files that are gone. A root under which the
+  // walk found nothing is left alone: its disk is perhaps not mounted.
   Status SweepMissing(const std::vector<std::string>& roots);
   // Items that lost their last path to other bytes in this run.
   Status SweepEmptied();
@@ -50,6 +50,7 @@ class Committer {
   Library::Impl* library_;
   IngestReport* report_;
   std::vector<storage::SpaceNumber> spaces_;  // the current one first
+  std::set<std::string> failed_;  // in this run: a link that leads nowhere is there, and is listed
   std::set<ItemId> emptied_;
   std::set<ItemId>
       gained_;  // items that got a new path in this run: a lost one of theirs is a move

@@ -146,7 +146,10 @@ TEST_F(IngestTest, FailuresOfFilesThatAreGoneAreForgotten) {
   IngestOptions too;
   too.paths = {pictures() + "-too"};
   ESPY_ASSERT_OK(library->Ingest(too));
-  ASSERT_EQ(library->Failures()->size(), 3u);
+  fs::create_symlink("nowhere.png", pictures() + "/dangling.png");
+  Ingest(library.get());
+  ASSERT_EQ(library->Failures()->size(), 4u) << "a link that leads nowhere is one";
+  fs::remove(pictures() + "/dangling.png");
   fs::remove(pictures() + "/text.png");
   fs::remove_all(pictures() + "/sub");
   fs::remove(pictures() + "-too/third.png");

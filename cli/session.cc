@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "cli/progress_meter.h"
 #include "cli/text.h"
 
 namespace espy::cli {
@@ -32,6 +33,13 @@ Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Acce
   options.index = index;
   options.vectors = vectors;
   return Library::Open(*path, options);
+}
+
+Status FinishBuilding(const Session& session, Library* library, const std::stop_token& stop) {
+  ProgressMeter meter(session.shows_progress());
+  const Status built =
+      library->WaitForBackground([&meter](const Progress& p) { meter.Show(p); }, stop);
+  return built.code() == StatusCode::kCancelled ? Status::Ok() : built;
 }
 
 }  // namespace espy::cli

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "cli/flags.h"
@@ -52,6 +53,11 @@ Result<std::unique_ptr<Library>> OpenSessionLibrary(const Session& session, Acce
                                                     const ComputeFlags& compute = {},
                                                     const std::string& index = {},
                                                     const std::string& vectors = {});
+
+// Waits for what the library still makes after a change: segments of its index, columns, words.
+// Answers are right without it, and faster with it; what is stopped goes on with the next opening,
+// and is no error.
+Status FinishBuilding(const Session& session, Library* library, const std::stop_token& stop);
 
 }  // namespace espy::cli
 

@@ -93,6 +93,11 @@ Outcome Import(Session* session, const ImportFilesOptions& options, const std::s
   } else {
     ShowText(session, *report, options.dry_run);
   }
+  if (!options.dry_run && !report->cancelled) {
+    if (Status flushed = session->out.Flush(); !flushed.ok()) return flushed;
+    const Status built = FinishBuilding(*session, library->get(), graceful.token());
+    if (!built.ok()) return built;
+  }
   return report->failed == 0 ? kDone : kNothing;
 }
 

@@ -292,11 +292,7 @@ Outcome Ingest(Session* session, const IngestFlags& flags) {
     return KeepWatching(session, library->get(), place.path, options, stop, watch.get());
   }
   if (!flags.dry_run && !report->cancelled) {
-    // Searches are right without it, and faster with it; left undone, the next run goes on.
-    ProgressMeter meter(session->shows_progress());
-    const Status built =
-        (*library)->WaitForBackground([&meter](const Progress& p) { meter.Show(p); }, stop);
-    if (!built.ok() && built.code() != StatusCode::kCancelled) return built;
+    if (Status built = FinishBuilding(*session, library->get(), stop); !built.ok()) return built;
   }
   return report->failed > 0 ? kNothing : kDone;
 }

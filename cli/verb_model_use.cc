@@ -87,15 +87,14 @@ Outcome Migrate(Session* session, const UseFlags& flags, const Migrating& run) {
   ProgressMeter meter(session->shows_progress());
   const ProgressFn show = [&meter](const Progress& p) { meter.Show(p); };
   const Result<MigrationReport> report = run(library->get(), show, graceful.token());
-  Status built;
-  if (report.ok() && report->switched && !flags.options.dry_run) {
-    // Searches are right before that, and faster after it; left undone, the next run goes on.
-    built = (*library)->WaitForBackground(show, graceful.token());
-  }
   meter.Clear();
   if (!report.ok()) return report.status();
+  Status built;
+  if (report->switched && !flags.options.dry_run) {
+    built = FinishBuilding(*session, library->get(), graceful.token());
+  }
   Answer(session, *report);
-  if (!built.ok() && built.code() != StatusCode::kCancelled) return built;
+  if (!built.ok()) return built;
   return report->failed > 0 ? kNothing : kDone;
 }
 

@@ -10,9 +10,6 @@ namespace espy {
 namespace {
 
 constexpr std::size_t kBatch = TextFeed::kBatchItems;
-// Building passes over the records that are done each time that it goes on: at least so many are
-// taken at once, about a second's work.
-constexpr std::size_t kItemsAtOnce = 50'000;
 
 void AppendPath(const std::string& path, text::Document* document) {
   const std::size_t slash = path.rfind('/');
@@ -79,8 +76,6 @@ Result<bool> TextFeed::BuildLocked(text::Position position, const storage::Snaps
     ESPY_ASSIGN_OR_RETURN(position, PositionAt(store_->SeqOf(snapshot), &snapshot));
     position.building = 0;
   }
-  const ItemId begin = *position.building;
-  max_items = std::max(max_items, kItemsAtOnce);
   text::Batch batch;
   batch.position = position;
   Status applied;
@@ -94,7 +89,6 @@ Result<bool> TextFeed::BuildLocked(text::Position position, const storage::Snaps
   };
   const Status scanned = store_->ScanItems(
       [&](const Record& record) {
-        if (record.id <= begin) return true;
         if (taken >= max_items || stop.stop_requested()) {
           more = true;
           return false;
@@ -104,7 +98,7 @@ Result<bool> TextFeed::BuildLocked(text::Position position, const storage::Snaps
         ++taken;
         return batch.puts.size() < kBatch || apply();
       },
-      &snapshot);
+      &snapshot, *position.building);
   ESPY_RETURN_IF_ERROR(applied);
   ESPY_RETURN_IF_ERROR(Truth(scanned));
   if (!more) batch.position.building.reset();

@@ -134,9 +134,12 @@ Status RocksStore::Scan(
 }
 
 Status RocksStore::ScanItems(const std::function<bool(const Record&)>& row,
-                             const Snapshot* snapshot) {
+                             const Snapshot* snapshot, ItemId after) {
+  if (after == UINT64_MAX) return Status::Ok();
+  const std::string start = after == kNoItem ? std::string() : Key64(after + 1);
   return Scan(
-      kItems, {}, {}, snapshot, [&](std::string_view key, std::string_view value) -> Result<bool> {
+      kItems, start, {}, snapshot,
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
         ItemId id = kNoItem;
         if (!ParseKey64(key, &id)) {
           return Status::Corruption(directory_ + ": an item's key is damaged; run `espy verify`");
@@ -220,7 +223,7 @@ Result<Store::Counts> RocksStore::Count(const Snapshot* snapshot) {
         counts.picture_bytes += record.file_bytes;
         return true;
       },
-      snapshot));
+      snapshot, kNoItem));
   const auto count = [](std::uint64_t* rows) {
     return [rows](std::string_view, std::string_view) -> Result<bool> {
       ++*rows;

@@ -82,8 +82,8 @@ class RocksStore final : public Store {
   Result<std::string> GetThumbnail(ItemId id) override;
   Result<FailureRow> GetFailure(std::string_view path) override;
 
-  Status ScanItems(const std::function<bool(const Record&)>& row,
-                   const Snapshot* snapshot) override;
+  Status ScanItems(const std::function<bool(const Record&)>& row, const Snapshot* snapshot,
+                   ItemId after) override;
   Status ScanPaths(std::string_view prefix,
                    const std::function<bool(std::string_view, const PathRow&)>& row,
                    const Snapshot* snapshot) override;

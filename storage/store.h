@@ -226,9 +226,9 @@ class Store {
   virtual Result<std::string> GetThumbnail(ItemId id) = 0;
   virtual Result<FailureRow> GetFailure(std::string_view path) = 0;
 
-  // Scans, in order of key; the callback returns false to stop.
+  // Scans, in order of key; the callback returns false to stop. Items begin behind `after`.
   virtual Status ScanItems(const std::function<bool(const Record&)>& row,
-                           const Snapshot* snapshot = nullptr) = 0;
+                           const Snapshot* snapshot = nullptr, ItemId after = kNoItem) = 0;
   virtual Status ScanPaths(std::string_view prefix,
                            const std::function<bool(std::string_view, const PathRow&)>& row,
                            const Snapshot* snapshot = nullptr) = 0;

@@ -181,6 +181,34 @@ TEST_F(WordsTest, TheTextFolderCanBeLostDamagedOrOld) {
   check(false);
 }
 
+TEST_F(WordsTest, MadeAgainInPartsItHoldsEveryRecordOnce) {
+  constexpr ItemId kItems = 2500;  // more than two transactions
+  MakePictures(1);
+  Ingest(Open().get());
+  {
+    auto store = storage::Store::Open(library_path(), {});
+    ESPY_ASSERT_OK(store);
+    storage::Transaction transaction;
+    for (ItemId n = 1; n <= kItems; ++n) {
+      Record record;
+      record.id = n * 1'000'003;
+      record.caption = "thing number" + std::to_string(n);
+      transaction.PutItem(record);
+    }
+    ESPY_ASSERT_OK((*store)->Commit(std::move(transaction)));
+  }
+  std::filesystem::remove_all(text_folder());
+  auto library = Open();
+  ESPY_ASSERT_OK(library->WaitForBackground());
+  const auto info = library->Info();
+  ESPY_ASSERT_OK(info);
+  EXPECT_EQ(info->text.items, kItems + 1);
+  EXPECT_EQ(info->text.behind, 0u);
+  for (const ItemId n : {1, 999, 1000, 1001, 1002, 2000, 2001, 2500}) {
+    EXPECT_EQ(Ask(library.get(), "number" + std::to_string(n)), (std::vector{n * 1'000'003})) << n;
+  }
+}
+
 TEST_F(WordsTest, AnIndexOfAnotherLogIsMadeAgain) {
   MakePictures(5);
   {

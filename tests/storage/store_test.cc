@@ -170,6 +170,19 @@ TEST(Store, ScansFollowTheirRangeAndStopWhenTold) {
   EXPECT_EQ(seen, (std::vector<std::string>{"/a/1", "/a/2", "/ab"}));
   EXPECT_EQ(store->last_seq(), 0u);  // paths alone take no number
   for (std::uint64_t n = 1; n <= 3; ++n) CommitOrDie(*store, SampleTransaction(n));
+  std::vector<ItemId> items, behind;
+  const auto item = [&](std::vector<ItemId>* into) {
+    return [into](const Record& record) {
+      into->push_back(record.id);
+      return true;
+    };
+  };
+  ESPY_ASSERT_OK(store->ScanItems(item(&items)));
+  ASSERT_EQ(items.size(), 3u);
+  ESPY_ASSERT_OK(store->ScanItems(item(&behind), nullptr, items[0]));
+  EXPECT_EQ(behind, (std::vector{items[1], items[2]}));
+  ESPY_ASSERT_OK(store->ScanItems(item(&behind), nullptr, UINT64_MAX));
+  EXPECT_EQ(behind.size(), 2u);
   std::vector<std::uint64_t> log;
   ESPY_ASSERT_OK(store->ScanLog(4, [&](const LogEntry& entry) {
     log.push_back(entry.seq);

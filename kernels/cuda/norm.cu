@@ -47,7 +47,7 @@ ESPY_KERNEL ResidualNormKernel(ResidualNormArgs args) {
       const Vector<T> more = added[at];
 #pragma unroll
       for (int j = 0; j < kLaneValues; ++j) held[i].values[j] += ToFloat(more.values[j]);
-      x[at] = held[i];
+      if (!args.post) x[at] = held[i];
     }
 #pragma unroll
     for (int j = 0; j < kLaneValues; ++j) sum += held[i].values[j];
@@ -75,9 +75,10 @@ ESPY_KERNEL ResidualNormKernel(ResidualNormArgs args) {
     Vector<T> result;
 #pragma unroll
     for (int j = 0; j < kLaneValues; ++j) {
-      result.values[j] =
-          FromFloat<T>((held[i].values[j] - mean) * scale * w.values[j] + b.values[j]);
+      held[i].values[j] = (held[i].values[j] - mean) * scale * w.values[j] + b.values[j];
+      result.values[j] = FromFloat<T>(held[i].values[j]);
     }
+    if (args.post) x[at] = held[i];
     out[at] = result;
   }
 }

@@ -21,6 +21,7 @@ struct ResidualNormArgs {
   const float* weight = nullptr;  // [width]
   const float* bias = nullptr;    // [width]
   float eps = 1e-5f;
+  bool post = false;    // the stream becomes the norm too, in FP32 (post-norm layers, as BERT's)
   void* out = nullptr;  // [rows, width]
 };
 

@@ -7,6 +7,7 @@
 #define ESPY_KERNELS_CUDA_PATH_ATTENTION_CUH_
 
 #include "kernels/cuda/element.cuh"
+#include "kernels/cuda/online_softmax.cuh"
 #include "kernels/cuda/path_attention.h"
 
 namespace espy::cuda {
@@ -25,13 +26,12 @@ ESPY_KERNEL AttentionAlongPaths(PathAttentionArgs args) {
   const T* keys = static_cast<const T*>(args.k.data) + path.first * args.k.row_stride + column;
   const T* values = static_cast<const T*>(args.v.data) + path.first * args.v.row_stride + column;
 
-  float q[kColumns], out[kColumns];
+  float q[kColumns];
   for (int c = 0; c < kColumns; ++c) {
     const int i = c * 32 + lane;
     q[c] = i < args.head_dim ? ToFloat(from[i]) * args.scale * kLog2OfE : 0;
-    out[c] = 0;
   }
-  float largest = -Infinity(), sum = 0;
+  OnlineSoftmax<kColumns> softmax;
   const int seen = path.kept + path.path_length;
   for (int n = 0; n < seen; ++n) {
     const std::int64_t slot = n < path.kept ? n : args.slots[path.path + n - path.kept];
@@ -43,19 +43,15 @@ ESPY_KERNEL AttentionAlongPaths(PathAttentionArgs args) {
       if (i < args.head_dim) score += q[c] * ToFloat(k[i]);
     }
     for (int mask = 16; mask > 0; mask /= 2) score += ShuffleXor(score, mask);
-    const float before = largest;
-    largest = score > largest ? score : largest;
-    const float factor = Exp2(before - largest), weight = Exp2(score - largest);
-    sum = sum * factor + weight;
-    for (int c = 0; c < kColumns; ++c) {
+    softmax.Add(score, [&](int c) {
       const int i = c * 32 + lane;
-      out[c] = out[c] * factor + (i < args.head_dim ? weight * ToFloat(v[i]) : 0);
-    }
+      return i < args.head_dim ? ToFloat(v[i]) : 0.0f;
+    });
   }
   T* to = static_cast<T*>(args.out) + row * args.out_stride + column;
   for (int c = 0; c < kColumns; ++c) {
     const int i = c * 32 + lane;
-    if (i < args.head_dim) to[i] = FromFloat<T>(out[c] / sum);
+    if (i < args.head_dim) to[i] = FromFloat<T>(softmax.out[c] / softmax.sum);
   }
 }
 

@@ -56,6 +56,16 @@ ESPY_KERNEL GatherKernel(GatherArgs args) {
 }
 
 template <class T>
+ESPY_KERNEL ScatterKernel(ScatterArgs args) {
+  const int row = RowOfWarp();
+  if (row >= args.count) return;
+  const std::int64_t width = args.width;
+  const T* from = static_cast<const T*>(args.from) + row * args.from_stride;
+  T* out = static_cast<T*>(args.out) + args.rows[row] * width;
+  for (int i = ThreadInBlock() % 32; i < args.width; i += 32) out[i] = from[i];
+}
+
+template <class T>
 ESPY_KERNEL ActivateKernel(ActivateArgs args) {
   const int row = RowOfWarp();
   if (row >= args.rows) return;
@@ -110,6 +120,13 @@ Status GatherRows(const GatherArgs& args, void* stream) {
   if (args.count == 0) return Status::Ok();
   return StartOfType(args.type, [&]<class T>(T) {
     return Start("rows", &GatherKernel<T>, RowsGrid(args.count), stream, args);
+  });
+}
+
+Status ScatterRows(const ScatterArgs& args, void* stream) {
+  if (args.count == 0) return Status::Ok();
+  return StartOfType(args.type, [&]<class T>(T) {
+    return Start("rows", &ScatterKernel<T>, RowsGrid(args.count), stream, args);
   });
 }
 

@@ -49,6 +49,18 @@ struct GatherArgs {
 };
 Status GatherRows(const GatherArgs& args, void* stream);
 
+// out[rows[i]] = from[i].
+struct ScatterArgs {
+  kernels::ElementType type = kernels::ElementType::kFloat32;  // of from and out
+  std::int32_t count = 0;
+  std::int32_t width = 0;
+  const void* from = nullptr;  // [count, width], rows from_stride apart
+  std::int64_t from_stride = 0;
+  const std::int32_t* rows = nullptr;  // [count], no two alike
+  void* out = nullptr;                 // [*, width]
+};
+Status ScatterRows(const ScatterArgs& args, void* stream);
+
 // values = act(values + bias), for products whose own epilogue has no such function.
 struct ActivateArgs {
   kernels::ElementType type = kernels::ElementType::kFloat16;

@@ -88,6 +88,20 @@ TEST_F(CudaNormTest, AddsAndNormalises) {
       ASSERT_TRUE(dfloats.Download(got.data()).ok());
       EXPECT_EQ(stream, sum);
       for (std::size_t i = 0; i < n; ++i) ASSERT_NEAR(got[i], expected[i], 2e-4) << width;
+
+      // As a post-norm layer has it: the stream becomes the norm, the same in FP32 and in 16 bits.
+      const DeviceBuffer dpost = OnDevice(x);
+      args.type = ElementType::kBfloat16;
+      args.x = static_cast<float*>(dpost.data());
+      args.added = dadded.data();
+      args.post = true;
+      args.out = dout.data();
+      ASSERT_TRUE(ResidualNorm(args, nullptr).ok());
+      std::vector<std::uint16_t> again(n);
+      ASSERT_TRUE(dpost.Download(stream.data()).ok());
+      ASSERT_TRUE(dout.Download(again.data()).ok());
+      EXPECT_EQ(stream, got);
+      EXPECT_EQ(again, out);
     }
   }
 }

@@ -196,6 +196,33 @@ TEST_F(CudaRowsTest, WordsAreLookedUpAndRowsGathered) {
   }
 }
 
+TEST_F(CudaRowsTest, RowsAreScatteredOutOfColumns) {
+  std::mt19937 random(5);
+  constexpr std::size_t kWidth = 40, kStride = 96, kFirst = 16, kRows = 5, kPlaces = 12;
+  const std::vector<float> from = Normal(kRows * kStride, 1, &random);
+  const std::vector<std::int32_t> rows{3, 11, 0, 7, 4};
+  const DeviceBuffer dfrom = OnDevice(from), drows = OnDevice(rows);
+  const DeviceBuffer out = Unwritten(kPlaces * kWidth);
+  ASSERT_TRUE(ScatterRows({.count = kRows,
+                           .width = kWidth,
+                           .from = At<float>(dfrom) + kFirst,
+                           .from_stride = kStride,
+                           .rows = At<std::int32_t>(drows),
+                           .out = out.data()},
+                          nullptr)
+                  .ok());
+  const std::vector<float> got = Downloaded<float>(out);
+  std::size_t written = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) written += std::isnan(got[i]) ? 0 : 1;
+  EXPECT_EQ(written, kRows * kWidth);
+  for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t i = 0; i < kWidth; ++i) {
+      ASSERT_EQ(got[static_cast<std::size_t>(rows[r]) * kWidth + i],
+                from[r * kStride + kFirst + i]);
+    }
+  }
+}
+
 TEST_F(CudaRowsTest, ActivationsAreTheReferences) {
   std::vector<float> values;
   for (float x = -12; x <= 12; x += 0.03125f) values.push_back(x);

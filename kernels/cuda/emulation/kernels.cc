@@ -2,3 +2,4 @@
 #include "kernels/cuda/attention.cu"
 #include "kernels/cuda/norm.cu"
 #include "kernels/cuda/path_attention.cu"
+#include "kernels/cuda/picture_attention.cu"

@@ -30,7 +30,35 @@ Result<std::unique_ptr<Captioner>> Captioner::Load(const std::string& directory,
   } catch (const std::bad_alloc&) {
     return model.OutOfMemory();
   }
+  ESPY_RETURN_IF_ERROR(captioner->device_.Open(
+      model.config(), model.weights(), {.precision = options.precision, .vram = options.vram},
+      options.device));
+  captioner->decoder_->UseDevice(&captioner->device_);
   return captioner;
+}
+
+std::string Captioner::device_description() const {
+  const DeviceCaptioner* device = device_.captioner();
+  return device == nullptr ? "" : device->description();
+}
+
+Result<Captioner::Looked> Captioner::Look(std::span<const imaging::PictureView> pictures,
+                                          bool with_rows) const {
+  Looked looked;
+  if (DeviceCaptioner* device = device_.captioner()) {
+    ESPY_RETURN_IF_ERROR(model_->CheckSizes(pictures));
+    ESPY_ASSIGN_OR_RETURN(auto keys, device->Look(pictures, with_rows ? &looked.rows_ : nullptr));
+    for (auto& picture : keys) looked.cross.Add(std::move(picture));
+    looked.each_ = static_cast<std::size_t>(model_->vision().tokens() * model_->vision().width());
+    return looked;
+  }
+  ESPY_ASSIGN_OR_RETURN(looked.seen_, model_->See(pictures));
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys,
+                          decoder_->Look(looked.rows(i), model_->vision().tokens()));
+    looked.cross.Add(std::move(keys));
+  }
+  return looked;
 }
 
 std::vector<std::int32_t> Captioner::Start(const std::string& prompt) const {
@@ -63,29 +91,32 @@ Result<std::vector<Caption>> Captioner::CaptionPictures(
       CheckOptions(options, config().text, static_cast<std::int64_t>(start.size())));
   std::vector<Caption> captions;
   for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
-    const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
-    ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> seen,
-                          model_->See(pictures.subspan(first, n)));
-    CrossCache cross;
-    for (std::size_t i = 0; i < n; ++i) {
-      ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys,
-                            decoder_->Look(seen->rows(i), model_->vision().tokens()));
-      cross.Add(std::move(keys));
-    }
-    const std::vector<std::vector<std::int32_t>> starts(n, start);
-    GenerateOptions part = options;
+    const auto some = pictures.subspan(first, std::min(kPicturesAtOnce, pictures.size() - first));
+    CaptionOptions part = options;
     part.first_stream = options.first_stream + first;
-    try {
-      ESPY_ASSIGN_OR_RETURN(std::vector<Generated> generated,
-                            Generate(*decoder_, &cross, starts, part));
-      for (Generated& one : generated) {
-        captions.push_back(Finish(std::move(one), start.size(), options));
-      }
-    } catch (const std::bad_alloc&) {
-      return model_->OutOfMemory();
-    }
+    ESPY_ASSIGN_OR_RETURN(std::vector<Caption> said,
+                          WithDevice([&] { return CaptionSome(some, part, start); }));
+    std::move(said.begin(), said.end(), std::back_inserter(captions));
   }
   return captions;
+}
+
+Result<std::vector<Caption>> Captioner::CaptionSome(std::span<const imaging::PictureView> pictures,
+                                                    const CaptionOptions& options,
+                                                    const std::vector<std::int32_t>& start) const {
+  ESPY_ASSIGN_OR_RETURN(Looked looked, Look(pictures, /*with_rows=*/false));
+  const std::vector<std::vector<std::int32_t>> starts(pictures.size(), start);
+  try {
+    ESPY_ASSIGN_OR_RETURN(std::vector<Generated> generated,
+                          Generate(*decoder_, &looked.cross, starts, options));
+    std::vector<Caption> captions;
+    for (Generated& one : generated) {
+      captions.push_back(Finish(std::move(one), start.size(), options));
+    }
+    return captions;
+  } catch (const std::bad_alloc&) {
+    return model_->OutOfMemory();
+  }
 }
 
 Result<std::vector<Caption>> Captioner::CaptionPixels(std::span<const imaging::PixelView> pictures,

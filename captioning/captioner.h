@@ -7,9 +7,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "captioning/decoder.h"
+#include "captioning/device/device_use.h"
 #include "captioning/generate.h"
 #include "captioning/model.h"
 #include "espy/status.h"
@@ -58,13 +60,43 @@ class Captioner {
   Result<std::vector<Caption>> CaptionPixels(std::span<const imaging::PixelView> pictures,
                                              const CaptionOptions& options = {}) const;
 
+  // "NVIDIA H100 80GB HBM3 (sm_90), fp16" where captions are made by a GPU; else "".
+  std::string device_description() const;
+
   // The parts, for whoever decodes in another way:
+  // Pictures as decoder() sees them, and what the vision tower gave for each.
+  class Looked {
+   public:
+    CrossCache cross;
+    // [tokens, vision width]; of a GPU's only where they were asked for.
+    const float* rows(std::size_t picture) const {
+      return seen_ ? seen_->rows(picture) : rows_.data() + picture * each_;
+    }
+
+   private:
+    friend class Captioner;
+    std::unique_ptr<BlipModel::Seen> seen_;
+    std::vector<float> rows_;
+    std::size_t each_ = 0;
+  };
+  Result<Looked> Look(std::span<const imaging::PictureView> pictures, bool with_rows) const;
+  // What `work` returns; made again by the CPU when a GPU gave up on it.
+  template <class Work>
+  auto WithDevice(const Work& work) const -> decltype(work()) {
+    auto done = work();
+    return done.ok() || !device_.GiveUp(done.status()) ? std::move(done) : work();
+  }
   // What every caption with this prompt begins with: [DEC], then the prompt's tokens.
   std::vector<std::int32_t> Start(const std::string& prompt) const;
   Caption Finish(Generated generated, std::size_t start, const CaptionOptions& options) const;
 
  private:
+  Result<std::vector<Caption>> CaptionSome(std::span<const imaging::PictureView> pictures,
+                                           const CaptionOptions& options,
+                                           const std::vector<std::int32_t>& start) const;
+
   std::unique_ptr<BlipModel> model_;
+  DeviceUse device_;
   std::unique_ptr<TextDecoder> decoder_;
 };
 

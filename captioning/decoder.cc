@@ -45,6 +45,11 @@ Result<std::unique_ptr<TextDecoder>> TextDecoder::Load(const encoders::Weights& 
   return decoder;
 }
 
+KvCache TextDecoder::NewCache() const {
+  DeviceCaptioner* device = device_ == nullptr ? nullptr : device_->captioner();
+  return device == nullptr ? KvCache(layers_.count(), config_.width) : device->NewCache();
+}
+
 Result<std::shared_ptr<const PictureKeys>> TextDecoder::Look(const float* image,
                                                              std::int64_t tokens) const {
   try {
@@ -64,6 +69,16 @@ void TextDecoder::Head(const float* hidden, std::int64_t rows, float* logits,
   encoders::Apply(vocabulary_, x, rows, kernels::Activation::kNone, nullptr, logits, pool_);
 }
 
+Status TextDecoder::ForwardOnDevice(const DecoderInput& in, const DecoderRows& rows, KvCache* cache,
+                                    const CrossCache& cross, DecoderOutput* out) const {
+  DeviceCaptioner* device = device_ == nullptr ? nullptr : device_->captioner();
+  Status done = device != nullptr
+                    ? device->Forward(in, rows, *cache, cross, out)
+                    : Status::Unavailable("the GPU that the captions were on is lost");
+  if (!done.ok()) DropPending(cache);
+  return done;
+}
+
 Status TextDecoder::Forward(const DecoderInput& in, KvCache* cache, CrossCache* cross,
                             DecoderOutput* out) const {
   for (const std::int32_t token : in.tokens) {
@@ -76,6 +91,7 @@ Status TextDecoder::Forward(const DecoderInput& in, KvCache* cache, CrossCache* 
   try {
     ESPY_ASSIGN_OR_RETURN(const DecoderRows rows,
                           DecoderRows::Place(in, config_.context, *cross, cache));
+    if (cache->on_device()) return ForwardOnDevice(in, rows, cache, *cross, out);
     const std::int64_t width = config_.width;
     out->workspace.tokens.Reserve(rows.size() * width);
     float* x = out->workspace.tokens.data();

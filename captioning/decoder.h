@@ -11,6 +11,7 @@
 #include "captioning/cross_cache.h"
 #include "captioning/decoder_layers.h"
 #include "captioning/decoder_rows.h"
+#include "captioning/device/device_use.h"
 #include "captioning/kv_cache.h"
 #include "captioning/text_embedding.h"
 #include "encoders/weights.h"
@@ -48,15 +49,20 @@ class TextDecoder {
                                                    const TextConfig& config);
 
   const TextConfig& config() const { return config_; }
-  // A cache of this decoder's shape.
-  KvCache NewCache() const { return KvCache(layers_.count(), config_.width); }
+  // From now on new caches lie on the device while it is in use, and passes over those are made
+  // there. `use` must outlive the decoder.
+  void UseDevice(const DeviceUse* use) { device_ = use; }
 
-  // image: [tokens, config().vision_width], what the vision tower gives for one picture.
-  // ResourceExhausted when there is no memory.
+  // A cache of this decoder's shape.
+  KvCache NewCache() const;
+
+  // By the CPU. image: [tokens, config().vision_width], what the vision tower gives for one
+  // picture. ResourceExhausted when there is no memory.
   Result<std::shared_ptr<const PictureKeys>> Look(const float* image, std::int64_t tokens) const;
 
   // InvalidArgument as DecoderRows::Place says, and for a token outside of the vocabulary;
-  // ResourceExhausted when there is no memory. After an error no row is pending.
+  // ResourceExhausted when there is no memory; DeviceCaptioner's errors for a cache on the device,
+  // whose pictures must be there too. After an error no row is pending.
   Status Forward(const DecoderInput& in, KvCache* cache, CrossCache* cross,
                  DecoderOutput* out) const;
 
@@ -70,8 +76,12 @@ class TextDecoder {
   ThreadPool* pool() const { return pool_; }  // of the options that it was loaded with
 
  private:
+  Status ForwardOnDevice(const DecoderInput& in, const DecoderRows& rows, KvCache* cache,
+                         const CrossCache& cross, DecoderOutput* out) const;
+
   TextConfig config_;
   ThreadPool* pool_ = nullptr;
+  const DeviceUse* device_ = nullptr;
   TextEmbedding embedding_;
   DecoderLayers layers_;
   encoders::Linear transform_;

@@ -15,6 +15,39 @@ constexpr std::int64_t kSlotStep = 16;
 
 KvCache::KvCache(std::int64_t layers, std::int64_t width) : layers_(layers), width_(width) {}
 
+KvCache::KvCache(std::shared_ptr<SlotPool> pool) : pool_(std::move(pool)) {}
+
+KvCache& KvCache::operator=(KvCache&& other) noexcept {
+  std::swap(layers_, other.layers_);
+  std::swap(width_, other.width_);
+  std::swap(pool_, other.pool_);
+  std::swap(sequences_, other.sequences_);
+  std::swap(spare_, other.spare_);
+  return *this;
+}
+
+KvCache::~KvCache() { Clear(); }
+
+void KvCache::GiveBack(Sequence* sequence, std::int64_t length) const {
+  if (!pool_) return;
+  while (std::ssize(sequence->places) > length) {
+    pool_->Give(sequence->places.back());
+    sequence->places.pop_back();
+  }
+}
+
+void KvCache::Move(Sequence* sequence, std::int64_t from, std::int64_t to) const {
+  if (pool_) {
+    std::swap(sequence->places[static_cast<std::size_t>(from)],
+              sequence->places[static_cast<std::size_t>(to)]);
+    return;
+  }
+  for (std::int64_t part = 0; part < 2 * layers_; ++part) {
+    float* at = Rows(sequence, part);
+    std::copy(at + from * width_, at + (from + 1) * width_, at + to * width_);
+  }
+}
+
 const KvCache::Sequence& KvCache::At(std::int32_t sequence) const {
   ESPY_CHECK(sequence >= 0 && sequence < sequences(), "there is no such sequence");
   return sequences_[static_cast<std::size_t>(sequence)];
@@ -58,14 +91,20 @@ void KvCache::BeginPass(std::span<const std::int64_t> rows) {
   for (std::size_t s = 0; s < rows.size(); ++s) {
     Sequence& sequence = sequences_[s];
     sequence.pending.clear();
-    Grow(&sequence, sequence.length + rows[s]);
+    GiveBack(&sequence, sequence.length);
+    if (!pool_) Grow(&sequence, sequence.length + rows[s]);
   }
 }
 
 std::int64_t KvCache::AddPending(std::int32_t sequence, std::int32_t row, std::int32_t parent) {
   Sequence& to = At(sequence);
   const auto slot = to.length + static_cast<std::int64_t>(to.pending.size());
-  ESPY_CHECK(slot < to.slots, "more rows than the pass began with");
+  if (pool_) {
+    to.places.reserve(to.places.size() + 1);
+    to.places.push_back(pool_->Take());
+  } else {
+    ESPY_CHECK(slot < to.slots, "more rows than the pass began with");
+  }
   to.pending.push_back({row, parent});
   return slot;
 }
@@ -92,22 +131,24 @@ void KvCache::Keep(std::int32_t sequence, std::span<const std::int32_t> rows) {
     // passed over.
     const std::int64_t from = kept.length + (found - kept.pending.begin());
     const std::int64_t to = kept.length + static_cast<std::int64_t>(i);
-    if (from == to) continue;
-    for (std::int64_t part = 0; part < 2 * layers_; ++part) {
-      float* at = Rows(&kept, part);
-      std::copy(at + from * width_, at + (from + 1) * width_, at + to * width_);
-    }
+    if (from != to) Move(&kept, from, to);
   }
   kept.length += static_cast<std::int64_t>(rows.size());
   kept.pending.clear();
+  GiveBack(&kept, kept.length);
 }
 
 void KvCache::CopyKept(const Sequence& from, Sequence* to) const {
   to->length = 0;
   to->pending.clear();
-  Grow(to, from.length + 1);
+  if (!pool_) Grow(to, from.length + 1);
   to->picture = from.picture;
   to->length = from.length;
+  if (pool_) {
+    to->places.assign(from.places.begin(), from.places.begin() + from.length);
+    for (const std::int32_t slot : to->places) pool_->Share(slot);
+    return;
+  }
   for (std::int64_t part = 0; part < 2 * layers_; ++part) {
     const float* rows = from.rows.data() + part * from.slots * width_;
     std::copy(rows, rows + from.length * width_, Rows(to, part));
@@ -118,6 +159,7 @@ void KvCache::Reorder(std::span<const std::int32_t> sources) {
   std::vector<std::int64_t> uses(sequences_.size(), 0);
   for (const std::int32_t source : sources) {
     At(source).pending.clear();
+    GiveBack(&At(source), At(source).length);
     ++uses[static_cast<std::size_t>(source)];
   }
   std::vector<Sequence> next;
@@ -136,6 +178,7 @@ void KvCache::Reorder(std::span<const std::int32_t> sources) {
     next.push_back(std::move(copy));
   }
   for (Sequence& left : sequences_) {
+    GiveBack(&left, 0);
     if (left.rows.data() != nullptr) spare_.push_back(std::move(left));
   }
   sequences_ = std::move(next);
@@ -146,10 +189,14 @@ void KvCache::Truncate(std::int32_t sequence, std::int64_t length) {
   ESPY_CHECK(length >= 0 && length <= kept.length, "a sequence is cut within its kept rows");
   kept.pending.clear();
   kept.length = length;
+  GiveBack(&kept, length);
 }
 
 void KvCache::Clear() {
-  for (Sequence& sequence : sequences_) spare_.push_back(std::move(sequence));
+  for (Sequence& sequence : sequences_) {
+    GiveBack(&sequence, 0);
+    spare_.push_back(std::move(sequence));
+  }
   sequences_.clear();
 }
 

@@ -99,8 +99,7 @@ Result<std::unique_ptr<BlipModel>> BlipModel::Open(const std::string& directory,
   }
 }
 
-Result<std::unique_ptr<BlipModel::Seen>> BlipModel::See(
-    std::span<const imaging::PictureView> pictures) const {
+Status BlipModel::CheckSizes(std::span<const imaging::PictureView> pictures) const {
   for (const imaging::PictureView& picture : pictures) {
     if (!vision_.Takes(picture.size)) {
       return Status::InvalidArgument(
@@ -108,6 +107,12 @@ Result<std::unique_ptr<BlipModel::Seen>> BlipModel::See(
           " x " + std::to_string(picture.size.height) + " pixels; preprocess it as the model asks");
     }
   }
+  return Status::Ok();
+}
+
+Result<std::unique_ptr<BlipModel::Seen>> BlipModel::See(
+    std::span<const imaging::PictureView> pictures) const {
+  ESPY_RETURN_IF_ERROR(CheckSizes(pictures));
   try {
     std::unique_ptr<Seen> seen(new Seen(&workspaces_));
     encoders::Workspace* workspace = seen->loan_.get();

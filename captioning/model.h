@@ -3,6 +3,7 @@
 #ifndef ESPY_CAPTIONING_MODEL_H_
 #define ESPY_CAPTIONING_MODEL_H_
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "encoders/weight_cache.h"
 #include "encoders/weights.h"
 #include "encoders/workspace_shelf.h"
+#include "espy/device.h"
 #include "espy/precision.h"
 #include "espy/status.h"
 
@@ -29,6 +31,9 @@ struct ModelOptions {
   // them (patches, vocabulary, heads) in BF16.
   Precision precision = Precision::kAuto;
   int threads = 0;  // 0: as many as there are cores
+  // Where captions are made (docs/GPU.md); image-text matching is the CPU's.
+  Device device = Device::kCpu;
+  std::uint64_t vram = 0;  // bytes of the GPU's memory that may be used; 0: what is free
   encoders::WeightCacheOptions weight_cache;
 };
 
@@ -49,6 +54,8 @@ class BlipModel {
   const BlipConfig& config() const { return config_; }
   const encoders::BertTokenizer& tokenizer() const { return *tokenizer_; }
   const VisionTower& vision() const { return vision_; }
+  // Under the names of blip_names.h.
+  const encoders::Safetensors& weights() const { return *weights_; }
   Precision precision() const { return precision_; }
   ThreadPool* pool() const { return &pool_; }
   // Equal ids mean the same model: configuration, tokenizer and weights, as encoders' space_id. 32
@@ -89,7 +96,9 @@ class BlipModel {
     const float* rows_ = nullptr;
     std::size_t each_ = 0;
   };
-  // For pictures of the model's size. InvalidArgument for another; ResourceExhausted.
+  // InvalidArgument for a picture that is not of the model's size.
+  Status CheckSizes(std::span<const imaging::PictureView> pictures) const;
+  // For pictures of the model's size. CheckSizes' errors; ResourceExhausted.
   Result<std::unique_ptr<Seen>> See(std::span<const imaging::PictureView> pictures) const;
 
   Status OutOfMemory() const;

@@ -6,7 +6,7 @@
 namespace espy {
 
 std::uint64_t Library::Impl::IndexVram() const { return options.vram / 4; }
-std::uint64_t Library::Impl::EncoderVram() const { return options.vram - IndexVram(); }
+std::uint64_t Library::Impl::EncoderVram() const { return options.vram / 2; }
 
 std::shared_ptr<index::DeviceSearch> Library::Impl::SearchDevice() {
   std::call_once(search_device_once_, [this] {

@@ -157,7 +157,7 @@ class Library::Impl {
   // --- device.cc
   // The GPU that segments are searched on; null where that is the CPU. Opened at the first call.
   std::shared_ptr<index::DeviceSearch> SearchDevice();
-  // Of options.vram, 0 for what there is: the encoder's part of it, and the index's.
+  // Of options.vram, 0 for what there is: the encoder's part, and the index's or a captioner's.
   std::uint64_t EncoderVram() const;
   std::uint64_t IndexVram() const;
 

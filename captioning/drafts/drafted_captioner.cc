@@ -117,43 +117,49 @@ Result<std::vector<Caption>> DraftedCaptioner::CaptionPictures(
     std::span<const std::vector<std::string>> similar) {
   ESPY_CHECK(similar.empty() || similar.size() == pictures.size(),
              "captions of similar pictures are given for each picture, or for none");
-  const BlipModel& model = captioner_->model();
-  const TextDecoder& decoder = captioner_->decoder();
   const std::vector<std::int32_t> start = captioner_->Start(options.prompt);
   ESPY_RETURN_IF_ERROR(
-      CheckOptions(options, model.config().text, static_cast<std::int64_t>(start.size())));
-  const std::vector<std::string> none;
-  const std::int64_t tokens = model.vision().tokens();
+      CheckOptions(options, captioner_->config().text, static_cast<std::int64_t>(start.size())));
   std::vector<Caption> captions;
-  try {
-    for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
-      const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
-      ESPY_ASSIGN_OR_RETURN(const std::unique_ptr<BlipModel::Seen> seen,
-                            model.See(pictures.subspan(first, n)));
-      CrossCache cross;
-      std::vector<Drafter*> drafters;
-      std::vector<DraftPicture> to_draft;
-      for (std::size_t i = 0; i < n; ++i) {
-        const float* image = seen->rows(i);
-        ESPY_ASSIGN_OR_RETURN(std::shared_ptr<const PictureKeys> keys, decoder.Look(image, tokens));
-        cross.Add(std::move(keys));
-        to_draft.push_back({image, tokens});
-        drafters.push_back(DrafterFor(i, similar.empty() ? none : similar[first + i], start));
-      }
-      const std::vector<std::vector<std::int32_t>> starts(n, start);
-      GenerateOptions part = options;
-      part.first_stream = options.first_stream + first;
-      ESPY_ASSIGN_OR_RETURN(
-          std::vector<Generated> generated,
-          GenerateDrafted(decoder, &cross, starts, part, drafters, to_draft, &speculation_));
-      for (Generated& one : generated) {
-        captions.push_back(captioner_->Finish(std::move(one), start.size(), options));
-      }
-    }
-  } catch (const std::bad_alloc&) {
-    return model.OutOfMemory();
+  for (std::size_t first = 0; first < pictures.size(); first += kPicturesAtOnce) {
+    const std::size_t n = std::min(kPicturesAtOnce, pictures.size() - first);
+    CaptionOptions part = options;
+    part.first_stream = options.first_stream + first;
+    ESPY_ASSIGN_OR_RETURN(std::vector<Caption> said, captioner_->WithDevice([&] {
+      return CaptionSome(pictures.subspan(first, n), part, start,
+                         similar.empty() ? similar : similar.subspan(first, n));
+    }));
+    std::move(said.begin(), said.end(), std::back_inserter(captions));
   }
   return captions;
+}
+
+Result<std::vector<Caption>> DraftedCaptioner::CaptionSome(
+    std::span<const imaging::PictureView> pictures, const CaptionOptions& options,
+    const std::vector<std::int32_t>& start, std::span<const std::vector<std::string>> similar) {
+  const std::vector<std::string> none;
+  try {
+    // The MTP module looks at pictures too.
+    ESPY_ASSIGN_OR_RETURN(Captioner::Looked looked,
+                          captioner_->Look(pictures, models_.module != nullptr));
+    std::vector<Drafter*> drafters;
+    std::vector<DraftPicture> to_draft;
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      to_draft.push_back({looked.rows(i), captioner_->model().vision().tokens()});
+      drafters.push_back(DrafterFor(i, similar.empty() ? none : similar[i], start));
+    }
+    const std::vector<std::vector<std::int32_t>> starts(pictures.size(), start);
+    ESPY_ASSIGN_OR_RETURN(std::vector<Generated> generated,
+                          GenerateDrafted(captioner_->decoder(), &looked.cross, starts, options,
+                                          drafters, to_draft, &speculation_));
+    std::vector<Caption> captions;
+    for (Generated& one : generated) {
+      captions.push_back(captioner_->Finish(std::move(one), start.size(), options));
+    }
+    return captions;
+  } catch (const std::bad_alloc&) {
+    return captioner_->model().OutOfMemory();
+  }
 }
 
 Result<std::vector<Caption>> DraftedCaptioner::CaptionPixels(

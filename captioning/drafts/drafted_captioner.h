@@ -59,6 +59,10 @@ class DraftedCaptioner {
 
   DraftedCaptioner(const Captioner* captioner, SpeculationOptions options)
       : captioner_(captioner), speculation_(std::move(options)) {}
+  Result<std::vector<Caption>> CaptionSome(std::span<const imaging::PictureView> pictures,
+                                           const CaptionOptions& options,
+                                           const std::vector<std::int32_t>& start,
+                                           std::span<const std::vector<std::string>> similar);
   Place* PlaceAt(std::size_t i);
   Drafter* DrafterFor(std::size_t i, const std::vector<std::string>& similar,
                       const std::vector<std::int32_t>& start);

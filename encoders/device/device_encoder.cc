@@ -7,55 +7,13 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "encoders/device/device_choice.h"
 #include "encoders/device/device_image_tower.h"
 #include "encoders/device/device_text_tower.h"
 #include "kernels/cuda/device_buffer.h"
 
 namespace espy::encoders {
 namespace {
-
-constexpr int kLeastCapability = 80;  // sm_80: mma.sync of BF16, asynchronous copies
-
-bool StoredInBfloat16(const Safetensors& weights) {
-  for (const std::string& name : weights.Names()) {
-    const TensorView* tensor = weights.Find(name);
-    if (tensor->shape.size() >= 2) return tensor->dtype == DType::kBF16;
-  }
-  return false;
-}
-
-// What a model was trained and published in reaches as far as its numbers do: BF16 for BF16. FP16
-// has three bits more, and serves all others.
-Result<kernels::ElementType> TypeFor(Precision precision, const Safetensors& weights) {
-  switch (precision) {
-    case Precision::kAuto:
-      return StoredInBfloat16(weights) ? kernels::ElementType::kBfloat16
-                                       : kernels::ElementType::kFloat16;
-    case Precision::kFloat16:
-      return kernels::ElementType::kFloat16;
-    case Precision::kBfloat16:
-      return kernels::ElementType::kBfloat16;
-    case Precision::kFloat32:
-    case Precision::kInt8:
-      break;
-  }
-  return Status::InvalidArgument("the GPU multiplies in fp16 and bf16, not in " +
-                                 std::string(PrecisionName(precision)) +
-                                 "; ask for one of them, or for --device cpu");
-}
-
-std::string Describe(const cuda::DeviceInfo& device) {
-  return device.name + " (sm_" + std::to_string(device.capability) + ")";
-}
-
-Result<cuda::DeviceInfo> UsableDevice() {
-  ESPY_ASSIGN_OR_RETURN(cuda::DeviceInfo device, cuda::FindDevice());
-  if (device.capability < kLeastCapability) {
-    return Status::NotFound("no GPU that serves: " + Describe(device) +
-                            " is older than sm_80 (Ampere)");
-  }
-  return device;
-}
 
 class TowersOnDevice : public DeviceEncoder {
  public:
@@ -132,9 +90,7 @@ class TowersOnDevice : public DeviceEncoder {
     return image_ == nullptr ? 64 : 2 * image_->pictures_of_pass();
   }
 
-  Precision precision() const override {
-    return type_ == kernels::ElementType::kFloat16 ? Precision::kFloat16 : Precision::kBfloat16;
-  }
+  Precision precision() const override { return PrecisionOf(type_); }
 
   std::string description() const override {
     return device_ + ", " + std::string(PrecisionName(precision()));
@@ -148,9 +104,7 @@ class TowersOnDevice : public DeviceEncoder {
     if (!status.ok()) return status;
     const auto n = static_cast<std::ptrdiff_t>(rows) * config_.projection;
     if (std::all_of(out, out + n, [](float x) { return std::isfinite(x); })) return status;
-    return Status::Unsupported(file_.path() + ": the model's numbers go beyond " +
-                               std::string(PrecisionName(precision())) +
-                               " on the GPU; use --precision bf16, or --device cpu");
+    return BeyondDeviceNumbers(file_.path(), type_);
   }
 
   template <class Load>
@@ -187,7 +141,7 @@ Result<std::unique_ptr<DeviceEncoder>> OpenDeviceEncoder(const ModelConfig& conf
                                                          const Safetensors& weights,
                                                          const DeviceOptions& options) {
   ESPY_ASSIGN_OR_RETURN(const cuda::DeviceInfo device, UsableDevice());
-  ESPY_ASSIGN_OR_RETURN(const kernels::ElementType type, TypeFor(options.precision, weights));
+  ESPY_ASSIGN_OR_RETURN(const kernels::ElementType type, DeviceType(options.precision, weights));
   return std::unique_ptr<DeviceEncoder>(
       std::make_unique<TowersOnDevice>(config, weights, options.vram, type, Describe(device)));
 }

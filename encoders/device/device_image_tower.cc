@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "encoders/device/device_choice.h"
 #include "encoders/device/pixel_fitter.h"
 #include "encoders/siglip2/position_grid.h"
 #include "kernels/cuda/norm.h"
@@ -25,19 +26,6 @@ constexpr std::int64_t kMostPictures = 256;  // of a pass
 std::size_t Aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 }  // namespace
-
-Status DeviceTakes(const TowerConfig& config, const std::string& name) {
-  constexpr std::int64_t kMostWidth = 2048, kMostHeadDim = 256;
-  if (config.width % 8 != 0 || config.width > kMostWidth ||
-      config.width / config.heads > kMostHeadDim) {
-    return Status::Unsupported(name +
-                               ": the GPU's kernels take widths that are multiples of 8 up "
-                               "to 2048 in heads of up to 256, not " +
-                               std::to_string(config.width) + " in " +
-                               std::to_string(config.heads) + " heads; use --device cpu");
-  }
-  return Status::Ok();
-}
 
 Result<std::unique_ptr<DeviceImageTower>> DeviceImageTower::Load(const ModelConfig& config,
                                                                  const Safetensors& file,

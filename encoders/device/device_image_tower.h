@@ -20,9 +20,6 @@
 
 namespace espy::encoders {
 
-// What the device's kernels take of a tower; Unsupported, with the reason, for what they do not.
-Status DeviceTakes(const TowerConfig& config, const std::string& name);
-
 class DeviceImageTower {
  public:
   // Reads the tower of any family out of `file` and uploads it. `budget` must outlive the tower.

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "encoders/clip/clip.h"
-#include "encoders/device/device_image_tower.h"
+#include "encoders/device/device_choice.h"
 #include "kernels/cuda/rows.h"
 
 namespace espy::encoders {

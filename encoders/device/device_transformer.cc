@@ -54,16 +54,18 @@ Status Apply(const DeviceQueue& queue, const DeviceLinear& linear, const void* a
   cuda::MatmulArgs args = Product(queue, linear, a, rows);
   args.activation = activation;
   args.out = out;
-  return cuda::Matmul(args, cuda::MatmulKernel::kFastest, queue.stream);
+  return cuda::Matmul(args, queue.products, queue.stream);
 }
 
 Status ApplyToFloats(const DeviceQueue& queue, const DeviceLinear& linear, const void* a,
-                     std::int32_t rows, const float* residual, float* out) {
+                     std::int32_t rows, const float* residual, float* out,
+                     kernels::Activation activation) {
   cuda::MatmulArgs args = Product(queue, linear, a, rows);
+  args.activation = activation;
   args.out_type = kernels::ElementType::kFloat32;
   args.residual = residual;
   args.out = out;
-  return cuda::Matmul(args, cuda::MatmulKernel::kFastest, queue.stream);
+  return cuda::Matmul(args, queue.products, queue.stream);
 }
 
 Status AddAndNorm(const DeviceQueue& queue, const DeviceNorm& norm, float eps, float* x,

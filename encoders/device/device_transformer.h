@@ -10,6 +10,7 @@
 #include "encoders/device/device_weights.h"
 #include "espy/status.h"
 #include "kernels/activation.h"
+#include "kernels/cuda/matmul.h"
 
 namespace espy::encoders {
 
@@ -19,6 +20,8 @@ struct DeviceQueue {
   void* stream = nullptr;
   void* workspace = nullptr;  // cuBLASLt's
   std::size_t workspace_bytes = 0;
+  // kTensor where a row's bits must not depend on what is beside it.
+  cuda::MatmulKernel products = cuda::MatmulKernel::kFastest;
 };
 
 // out [rows, outputs] in 16 bits = act(a W^T + b), rows adjacent.
@@ -26,7 +29,8 @@ Status Apply(const DeviceQueue& queue, const DeviceLinear& linear, const void* a
              kernels::Activation activation, void* out);
 // The same in FP32, with `residual` (may be null, may be out) added.
 Status ApplyToFloats(const DeviceQueue& queue, const DeviceLinear& linear, const void* a,
-                     std::int32_t rows, const float* residual, float* out);
+                     std::int32_t rows, const float* residual, float* out,
+                     kernels::Activation activation = kernels::Activation::kNone);
 // x += added (may be null); out = norm(x), in 16 bits.
 Status AddAndNorm(const DeviceQueue& queue, const DeviceNorm& norm, float eps, float* x,
                   const void* added, std::int32_t rows, void* out);

@@ -52,6 +52,8 @@ Result<std::unique_ptr<CaptionModel>> CaptionModel::Load(const std::string& dire
   captioning::MatcherOptions load;
   load.precision = library.precision;
   load.threads = library.threads;
+  load.device = library.device;
+  load.vram = library.vram / 4;
   ESPY_ASSIGN_OR_RETURN(model->captioner_, captioning::Captioner::Load(directory, load));
   ESPY_ASSIGN_OR_RETURN(model->drafted_,
                         captioning::DraftedCaptioner::Load(model->captioner_.get()));

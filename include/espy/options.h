@@ -39,10 +39,10 @@ struct OpenOptions {
   std::string vectors;
   int threads = 0;                         // of encoders and index; 0: one for each core
   Precision precision = Precision::kAuto;  // of encoders
-  // Of encoders, and of exact search of the index's segments where it pays.
+  // Of encoders and captioners, and of exact search of the index's segments where it pays.
   Device device = Device::kCpu;
-  // Bytes of the GPU's memory: the encoder takes three quarters of them at most, segments a
-  // quarter. 0: the encoder what is free, segments half of what there is.
+  // Bytes of the GPU's memory: the encoder takes half of them at most, segments and a captioner a
+  // quarter each. 0: both models what is free, segments half of what there is.
   std::uint64_t vram = 0;
   Durability durability = Durability::kSync;
   bool background_build = true;  // seal and merge segments while the library is open

@@ -16,6 +16,7 @@
 #include "captioning/blip_names.h"
 #include "captioning/config.h"
 #include "captioning/decoder.h"
+#include "captioning/device/device_use.h"
 #include "captioning/vision.h"
 #include "encoders/model_files.h"
 #include "tests/parity/formula.h"
@@ -82,8 +83,9 @@ struct GoldenTowers {
   std::unique_ptr<encoders::Safetensors> weights;
   ThreadPool pool{2};
   VisionTower vision;
+  DeviceUse device;
   std::unique_ptr<TextDecoder> decoder;
-  std::vector<float> image;  // [pictures, tokens, vision width]
+  std::vector<float> image;  // [pictures, tokens, vision width], by the CPU
 
   const float* rows(std::int64_t picture) const {
     return image.data() + picture * vision.tokens() * vision.width();
@@ -116,9 +118,25 @@ inline Result<std::unique_ptr<GoldenTowers>> OpenTowers(
   return towers;
 }
 
+// The same with a decoder on the GPU, or on the emulation of one.
+inline Result<std::unique_ptr<GoldenTowers>> OpenTowersOnDevice(const json& golden,
+                                                                Precision precision) {
+  ESPY_ASSIGN_OR_RETURN(auto towers, OpenTowers(golden));
+  ESPY_RETURN_IF_ERROR(towers->device.Open(towers->config, *towers->weights,
+                                           {.precision = precision}, Device::kCuda));
+  towers->decoder->UseDevice(&towers->device);
+  return towers;
+}
+
 // The pictures as the decoder sees them.
 inline CrossCache LookAt(const GoldenTowers& towers) {
   CrossCache cross;
+  if (DeviceCaptioner* device = towers.device.captioner()) {
+    const GoldenPictures pictures(towers.config.vision);
+    auto looked = device->Look(pictures.views, nullptr);
+    for (auto& picture : looked.value()) cross.Add(std::move(picture));
+    return cross;
+  }
   for (std::int64_t p = 0; p < kGoldenPictures; ++p) {
     cross.Add(towers.decoder->Look(towers.rows(p), towers.vision.tokens()).value());
   }

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "captioning/generate.h"
 #include "tests/captioning/golden_model.h"
@@ -23,13 +26,41 @@ Rows RowOf(const GoldenTowers& t, const DecoderOutput& out, std::size_t row) {
           {out.logits + row * vocabulary, out.logits + (row + 1) * vocabulary}};
 }
 
-class Invariance : public ::testing::TestWithParam<kernels::Precision> {
+struct Way {
+  std::string name;
+  std::function<Result<std::unique_ptr<GoldenTowers>>(bool threads)> open;
+  int trials = 12;
+  std::uint32_t most_rows = 40;  // of a pass
+};
+
+Way OnCpu(kernels::Precision precision) {
+  return {std::string(PrecisionName(precision)), [precision](bool threads) {
+            return OpenTowers(GoldenNamed("captions", "base"), precision, threads);
+          }};
+}
+
+std::vector<Way> Ways() {
+  std::vector<Way> ways{OnCpu(kernels::Precision::kFloat32), OnCpu(kernels::Precision::kBfloat16),
+                        OnCpu(kernels::Precision::kInt8)};
+#ifdef ESPY_CUDA_EMULATED
+  for (const Precision precision : {Precision::kFloat16, Precision::kBfloat16}) {
+    ways.push_back({"device_" + std::string(PrecisionName(precision)),
+                    [precision](bool) {
+                      return OpenTowersOnDevice(GoldenNamed("captions", "base"), precision);
+                    },
+                    /*trials=*/1, /*most_rows=*/9});
+  }
+#endif
+  return ways;
+}
+
+class Invariance : public ::testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
-    auto with = OpenTowers(GoldenNamed("captions", "base"), GetParam());
+    auto with = GetParam().open(/*threads=*/true);
     ESPY_ASSERT_OK(with);
     threaded_ = std::move(with).value();
-    auto without = OpenTowers(GoldenNamed("captions", "base"), GetParam(), /*threads=*/false);
+    auto without = GetParam().open(/*threads=*/false);
     ESPY_ASSERT_OK(without);
     alone_ = std::move(without).value();
     ASSERT_EQ(threaded_->image, alone_->image);
@@ -56,18 +87,15 @@ class Invariance : public ::testing::TestWithParam<kernels::Precision> {
 
   std::unique_ptr<GoldenTowers> threaded_, alone_;
 };
-INSTANTIATE_TEST_SUITE_P(Precisions, Invariance,
-                         ::testing::Values(kernels::Precision::kFloat32,
-                                           kernels::Precision::kBfloat16,
-                                           kernels::Precision::kInt8),
-                         [](const auto& p) { return std::string(PrecisionName(p.param)); });
+INSTANTIATE_TEST_SUITE_P(Ways, Invariance, ::testing::ValuesIn(Ways()),
+                         [](const auto& way) { return way.param.name; });
 
 TEST_P(Invariance, RowsOfRandomTreesAndBatchesHaveTheBitsOfSingleSteps) {
   std::mt19937 random(17);
   const GoldenTowers& t = *threaded_;
   const auto any = [&](std::uint32_t n) { return static_cast<std::int32_t>(random() % n); };
   const auto vocabulary = static_cast<std::uint32_t>(t.config.text.vocabulary);
-  for (int trial = 0; trial < 12; ++trial) {
+  for (int trial = 0; trial < GetParam().trials; ++trial) {
     CrossCache cross = LookAt(t);
     KvCache cache = t.decoder->NewCache();
     const std::int32_t sequences = 1 + any(5);
@@ -76,7 +104,8 @@ TEST_P(Invariance, RowsOfRandomTreesAndBatchesHaveTheBitsOfSingleSteps) {
     DecoderOutput out;
     for (int pass = 0; pass < 3; ++pass) {
       // Rows of all sequences mixed, each below the end of its sequence or below an earlier row.
-      const std::size_t n = 1 + static_cast<std::size_t>(any(pass == 0 ? 40 : 12));
+      const std::size_t n = 1 + static_cast<std::size_t>(any(pass == 0 ? GetParam().most_rows
+                                                                       : GetParam().most_rows / 3));
       std::vector<std::int32_t> tokens, parents, of;
       for (std::size_t i = 0; i < n; ++i) {
         of.push_back(any(static_cast<std::uint32_t>(sequences)));
@@ -134,6 +163,7 @@ TEST_P(Invariance, LogitsOfChosenRowsAreTheSame) {
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     EXPECT_EQ(RowOf(t, some, i).logits, RowOf(t, all, static_cast<std::size_t>(chosen[i])).logits);
   }
+  if (cache.on_device()) return;  // the head by itself is the CPU's
   std::vector<float> logits(static_cast<std::size_t>(t.config.text.vocabulary));
   kernels::AlignedBuffer memory;
   t.decoder->Head(all.hidden + 3 * t.config.text.width, 1, logits.data(), &memory);
@@ -153,9 +183,9 @@ TEST_P(Invariance, CaptionsOfABatchAreThoseOfEachPictureAlone) {
     const auto together = Generate(*t.decoder, &cross, starts, options);
     ESPY_ASSERT_OK(together);
     for (std::size_t p = 0; p < starts.size(); ++p) {
+      const CrossCache all = LookAt(*alone_);
       CrossCache one;
-      one.Add(alone_->decoder->Look(alone_->rows(static_cast<std::int64_t>(p)), t.vision.tokens())
-                  .value());
+      one.Add(all.Picture(static_cast<std::int32_t>(p)));
       const auto single = Generate(*alone_->decoder, &one, {&starts[p], 1}, options);
       ESPY_ASSERT_OK(single);
       EXPECT_EQ((*single)[0].tokens, (*together)[p].tokens);

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <new>
+#include <random>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "captioning/decoder.h"
@@ -106,6 +111,86 @@ TEST(KvCache, ReordersBeams) {
   EXPECT_EQ(cache.sequences(), 0);
   cache.Add(5);
   EXPECT_EQ(cache.length(0), 0);
+}
+
+// Whatever is done to both, a cache of rows on a device holds what one of rows here holds, and
+// gives back what it dropped.
+TEST(KvCache, OfADeviceHoldsTheSameRows) {
+  const auto pool = std::make_shared<SlotPool>(400);
+  std::vector<float> arena(400, -1);
+  std::mt19937 random(7);
+  const auto any = [&](std::size_t n) { return static_cast<std::int32_t>(random() % n); };
+  for (int life = 0; life < 20; ++life) {
+    KvCache here(kLayers, kWidth), there(pool);
+    EXPECT_TRUE(there.on_device());
+    for (int s = 0; s < 3; ++s) {
+      here.Add(s);
+      there.Add(s);
+    }
+    float next = 1;
+    for (int step = 0; step < 12; ++step) {
+      const std::int32_t sequence = any(static_cast<std::size_t>(here.sequences()));
+      std::vector<float> values;
+      std::vector<std::int32_t> parents;
+      for (int i = 0; i < 1 + any(6); ++i) {
+        values.push_back(next++);
+        parents.push_back(any(static_cast<std::size_t>(i) + 1) - 1);
+      }
+      Pass(&here, sequence, values, parents);
+      std::vector<std::int64_t> counts(static_cast<std::size_t>(there.sequences()), 0);
+      counts[static_cast<std::size_t>(sequence)] = std::ssize(values);
+      there.BeginPass(counts);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::int64_t slot =
+            there.AddPending(sequence, static_cast<std::int32_t>(i), parents[i]);
+        arena[static_cast<std::size_t>(there.places(sequence)[static_cast<std::size_t>(slot)])] =
+            values[i];
+      }
+      std::vector<std::int32_t> path;
+      for (std::int32_t at = any(values.size()); at >= 0;
+           at = parents[static_cast<std::size_t>(at)]) {
+        path.insert(path.begin(), at);
+      }
+      if (any(5) > 0) {
+        here.Keep(sequence, path);
+        there.Keep(sequence, path);
+      }
+      if (any(4) == 0) {
+        std::vector<std::int32_t> sources;
+        for (int i = 0; i < 1 + any(4); ++i) {
+          sources.push_back(any(static_cast<std::size_t>(here.sequences())));
+        }
+        here.Reorder(sources);
+        there.Reorder(sources);
+      }
+      if (any(6) == 0) {
+        const std::int64_t length = here.length(0) / 2;
+        here.Truncate(0, length);
+        there.Truncate(0, length);
+      }
+      ASSERT_EQ(here.sequences(), there.sequences());
+      std::set<std::int32_t> held;
+      for (std::int32_t s = 0; s < here.sequences(); ++s) {
+        ASSERT_EQ(here.picture(s), there.picture(s));
+        std::vector<float> rows;
+        for (std::int64_t i = 0; i < there.length(s); ++i) {
+          rows.push_back(
+              arena[static_cast<std::size_t>(there.places(s)[static_cast<std::size_t>(i)])]);
+        }
+        ASSERT_EQ(rows, Kept(&here, s));
+        held.insert(there.places(s).begin(), there.places(s).end());
+      }
+      ASSERT_EQ(pool->size() - pool->free(), std::ssize(held));
+    }
+    KvCache moved = std::move(there);
+    if (life % 2 == 0) moved.Clear();
+  }
+  EXPECT_EQ(pool->free(), pool->size());
+  KvCache full(pool);
+  full.Add(0);
+  full.BeginPass(std::vector<std::int64_t>{401});
+  for (int i = 0; i < 400; ++i) full.AddPending(0, i, -1);
+  EXPECT_THROW(full.AddPending(0, 400, -1), std::bad_alloc);
 }
 
 TEST(KvCacheDeathTest, RefusesWhatIsNoPath) {

@@ -12,6 +12,7 @@
 #include "espy/log.h"
 #include "index/device_search.h"
 #include "kernels/cuda/emulation/runtime.h"
+#include "tests/captioning/tiny_captioner.h"
 #include "tests/engine/fixture.h"
 #include "tests/imaging/noise.h"
 #include "tests/index/memory_store.h"
@@ -164,6 +165,28 @@ TEST_F(DeviceLibrary, ThePicturesVectorStaysOnTheGpu) {
     ASSERT_EQ(std::ssize(*late), kK);
     EXPECT_NEAR(late->front().score, expected->front().score, 0.01);
     emulation::LoseDeviceAfter(-1);
+  }
+}
+
+TEST_F(DeviceLibrary, CaptionsAreMadeOnTheDevice) {
+  testing::WriteTinyCaptioner(dir_ / "captioner", /*matches=*/false);
+  MakePictures(2);
+  auto library = OpenOn(Device::kCuda);
+  Ingest(library.get());
+  CaptionOptions options;
+  options.model = dir_ / "captioner";
+  options.max_length = 6;
+  emulation::ResetCounts();
+  const auto report = library->Caption(options);
+  ESPY_ASSERT_OK(report);
+  EXPECT_EQ(report->captioned, 2u);
+  EXPECT_GT(emulation::CurrentCounts().launches, 0u);
+  EXPECT_TRUE(Warnings().empty());
+  const auto records = library->List("");
+  ESPY_ASSERT_OK(records);
+  for (const Record& record : *records) {
+    ASSERT_TRUE(record.generated_caption);
+    EXPECT_FALSE(record.generated_caption->text.empty());
   }
 }
 

@@ -1,12 +1,13 @@
 // How fast a BLIP model captions, as JSON lines.
 //   caption MODEL [--what caption|vision|step|memory|tokens] [--batch 1] [--threads 1] [--new 20]
-//   [--beams 1] [--precision fp32|bf16|int8] [--seconds 1] [--rounds 3] [--step] [--pixels FILE]
+//   [--beams 1] [--precision fp32|fp16|bf16|int8] [--device cpu|cuda] [--seconds 1] [--rounds 3]
+//   [--step] [--pixels FILE]
 // MODEL is a directory as published; pictures are noise, or FILE's FP32 numbers. tokens: the
 // captions' tokens, once, to be compared with a peer's. caption: whole captions of --new tokens
-// each; vision: the vision tower alone; step: passes of the decoder of one token a picture, from 10
-// to 10 + --new tokens; memory: how fast this machine reads as many bytes as a step does.
-// One line a round; with --step each round waits for a line on the standard
-// input, so that a script can take rounds in turn with a peer's.
+// each; vision: the vision tower alone (on a GPU with the pictures' keys); step: passes of the
+// decoder of one token a picture, from 10 to 10 + --new tokens; memory: how fast this machine reads
+// as many bytes as a step does. One line a round; with --step each round waits for a line on the
+// standard input, so that a script can take rounds in turn with a peer's.
 #include <time.h>
 
 #include <algorithm>
@@ -43,6 +44,7 @@ struct Settings {
   int threads = 1;
   std::int64_t new_tokens = 20, beams = 1;
   Precision precision = Precision::kFloat32;
+  Device device = Device::kCpu;
   double seconds = 1;
   int rounds = 3;
   bool waits = false;
@@ -69,8 +71,10 @@ Settings Parse(int argc, char** argv) {
     if (name == "--beams") settings.beams = std::stol(value);
     if (name == "--seconds") settings.seconds = std::stod(value);
     if (name == "--rounds") settings.rounds = std::stoi(value);
+    if (name == "--device") settings.device = value == "cuda" ? Device::kCuda : Device::kCpu;
     if (name == "--precision") {
-      for (const Precision p : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
+      for (const Precision p :
+           {Precision::kFloat32, Precision::kFloat16, Precision::kBfloat16, Precision::kInt8}) {
         if (value == PrecisionName(p)) settings.precision = p;
       }
     }
@@ -143,7 +147,8 @@ void MeasureMemory(const Settings& settings) {
 void Run(const Settings& settings) {
   if (settings.what == "memory") return MeasureMemory(settings);
   const auto captioner = Must(Captioner::Load(
-      settings.model, {.precision = settings.precision, .threads = settings.threads}));
+      settings.model,
+      {.precision = settings.precision, .threads = settings.threads, .device = settings.device}));
   const auto side = static_cast<std::int32_t>(captioner->config().vision.image_size);
   std::vector<float> pixels(settings.batch * 3 * static_cast<std::size_t>(side * side));
   std::mt19937 random(1);
@@ -160,7 +165,13 @@ void Run(const Settings& settings) {
     views.push_back({pixels.data() + i * 3 * static_cast<std::size_t>(side * side), {side, side}});
   }
   if (settings.what == "vision") {
-    Measure(settings, settings.batch, [&] { Must(captioner->model().See(views)); });
+    Measure(settings, settings.batch, [&] {
+      if (settings.device == Device::kCuda) {
+        Must(captioner->Look(views, /*with_rows=*/false));
+      } else {
+        Must(captioner->model().See(views));
+      }
+    });
     return;
   }
   CaptionOptions options;
@@ -180,14 +191,11 @@ void Run(const Settings& settings) {
     Measure(settings, settings.batch, [&] { Must(captioner->CaptionPictures(views, options)); });
     return;
   }
-  const auto seen = Must(captioner->model().See(views));
-  const VisionTower& vision = captioner->model().vision();
+  CrossCache cross = Must(captioner->Look(views, /*with_rows=*/false)).cross;
   const TextDecoder& decoder = captioner->decoder();
-  CrossCache cross;
   KvCache cache = decoder.NewCache();
   std::vector<std::vector<std::int32_t>> starts;
   for (std::size_t i = 0; i < settings.batch; ++i) {
-    cross.Add(Must(decoder.Look(seen->rows(i), vision.tokens())));
     cache.Add(static_cast<std::int32_t>(i));
     starts.emplace_back(10, 7);
   }

@@ -3,12 +3,14 @@
 
     python bench/caption_peers.py --espy BUILD/bench/bench_caption [--model DIR] [--batch 1,8] [--threads 1,2]
                                   [--precision fp32,bf16] [--what caption,vision] [--new 20] [--check] [--rounds 5] [--seconds 3]
+                                  [--device cpu|cuda] [--out FILE]
 
 Engines take turns (turns.py), in the same precision and with the same number of threads. caption is a whole caption of
 --new tokens from a picture's tensor; vision the vision tower alone. What is left of the first without the second is
 decoding, with the cross-attention's keys of a picture: step_ms, of one token of the whole batch. memory_ms is the
 time in which this machine reads the decoder's weights once, measured beside.
-Needs torch and transformers. --model: a directory to use, or to write the model to.
+On a GPU (fp16, bf16) both engines are there, Espy's tensors coming from the host, and the memory is not measured.
+Needs torch and transformers. --out: a JSON of all lines. --model: a directory to use, or to write the model to.
 """
 
 import argparse
@@ -48,10 +50,11 @@ def peer(args):
     transformers.logging.set_verbosity_error()
     torch.set_grad_enabled(False)
     torch.set_num_threads(args.threads)
-    dtype = torch.bfloat16 if args.precision == "bf16" else torch.float32
-    model = transformers.BlipForConditionalGeneration.from_pretrained(args.model, dtype=dtype).eval()
+    dtype = dict(fp32=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)[args.precision]
+    model = transformers.BlipForConditionalGeneration.from_pretrained(args.model, dtype=dtype).eval().to(args.device)
     size = model.config.vision_config.image_size
-    pixels = torch.from_numpy(np.fromfile(args.pixels, np.float32)).reshape(-1, 3, size, size)[:args.batch].to(dtype)
+    pixels = torch.from_numpy(np.fromfile(args.pixels, np.float32)).reshape(-1, 3, size, size)[:args.batch].to(args.device, dtype)
+    done = torch.cuda.synchronize if args.device == "cuda" else lambda: None
     if args.what == "tokens":
         rows = model.generate(pixel_values=pixels, do_sample=False, num_beams=args.beams, min_new_tokens=args.new,
                               max_new_tokens=args.new)
@@ -61,7 +64,7 @@ def peer(args):
     else:
         run = lambda: model.generate(pixel_values=pixels, do_sample=False, num_beams=1, use_cache=True,
                                      min_new_tokens=args.new, max_new_tokens=args.new)
-    turns.serve(run, args.batch, args.seconds, least=1)
+    turns.serve(lambda: (run(), done()), args.batch, args.seconds, least=1)
 
 
 def agreement(args, beams):
@@ -100,14 +103,16 @@ def measure(args, batch, threads, precision):
     line = dict(precision=precision, batch=batch, threads=threads)
     for what in args.what.split(","):
         common = ["--what", what, "--batch", batch, "--threads", threads, "--precision", precision, "--new", args.new,
-                  "--seconds", args.seconds, "--pixels", args.pixels]
+                  "--seconds", args.seconds, "--pixels", args.pixels, "--device", args.device]
         peers = {"espy": turns.Peer([args.espy, args.model, *common, "--step"], ready=True),
                  "transformers": turns.Peer([sys.executable, __file__, "--peer", "--model", args.model, *common], ready=True)}
         line[what] = turns.measure(peers, args.rounds, "transformers")
     if "caption" in line and "vision" in line:
         line["step_ms"] = {engine: step_ms(line, engine, batch, args.new) for engine in ("espy", "transformers")}
-        line["memory_ms"] = round(1e3 * decoder_bytes(args.model, precision) / memory_rate(args.espy, threads), 2)
+        if args.device == "cpu":
+            line["memory_ms"] = round(1e3 * decoder_bytes(args.model, precision) / memory_rate(args.espy, threads), 2)
     print(json.dumps(line), flush=True)
+    return line
 
 
 def main():
@@ -121,6 +126,8 @@ def main():
     parser.add_argument("--new", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--pixels", help=argparse.SUPPRESS)
     parser.add_argument("--beams", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help="only compare the captions, greedy and of three beams")
@@ -143,10 +150,10 @@ def main():
             for beams in (1, 3):
                 print(json.dumps(agreement(args, beams)), flush=True)
             return
-        for precision in args.precision.split(","):
-            for threads in args.threads.split(","):
-                for batch in args.batch.split(","):
-                    measure(args, int(batch), int(threads), precision)
+        lines = [measure(args, int(batch), int(threads), precision) for precision in args.precision.split(",")
+                 for threads in args.threads.split(",") for batch in args.batch.split(",")]
+        if args.out:
+            args.out.write_text(json.dumps(lines, indent=1) + "\n")
 
 
 if __name__ == "__main__":

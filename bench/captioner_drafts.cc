@@ -1,8 +1,8 @@
 // What drafts bring on a trained captioner, as JSON lines: the same pictures captioned plainly and
 // with every draft that lies beside the model, in turns of a round; whether a caption differed;
 // tokens a step.
-//   captioner_drafts MODEL_DIR PICTURE_DIR [--precision fp32|bf16|int8] [--threads 1] [--pictures
-//   500]
+//   captioner_drafts MODEL_DIR PICTURE_DIR [--precision fp32|fp16|bf16|int8] [--device cpu|cuda]
+//   [--threads 1] [--pictures 500]
 //                    [--rounds 5] [--nodes N]   (N: so many in every tree, whether it pays or not)
 // The pictures are to be ones that neither captioner nor heads saw. A caption's time begins with a
 // fitted picture: the picture tower is in it, decoding the file is not.
@@ -131,13 +131,16 @@ int main(int argc, char** argv) {
     const std::string flag = argv[i], value = argv[i + 1];
     if (flag == "--precision") {
       bool found = false;
-      for (const auto precision : {espy::Precision::kAuto, espy::Precision::kFloat32,
-                                   espy::Precision::kBfloat16, espy::Precision::kInt8}) {
+      for (const auto precision :
+           {espy::Precision::kAuto, espy::Precision::kFloat32, espy::Precision::kFloat16,
+            espy::Precision::kBfloat16, espy::Precision::kInt8}) {
         if (value != espy::PrecisionName(precision)) continue;
         settings.load.precision = precision;
         found = true;
       }
       if (!found) espy::captioning::Die("no precision " + value);
+    } else if (flag == "--device") {
+      settings.load.device = value == "cuda" ? espy::Device::kCuda : espy::Device::kCpu;
     } else if (flag == "--threads") {
       settings.load.threads = std::atoi(value.c_str());
     } else if (flag == "--pictures") {

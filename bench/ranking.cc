@@ -37,8 +37,8 @@ struct Settings {
   int runs = 20;
   std::uint64_t seed = 1;
   std::string learners =
-      "similarity,proven,pdgd,pdgd-guarded,pdgd-products,pdgd-network,reinforce,listwise,naive,"
-      "linucb,thompson";
+      "similarity,proven,pdgd,pdgd-guarded,pdgd-products,pdgd-network,reinforce,listwise,"
+      "listwise-products,naive,linucb,thompson";
   std::string dump;
   std::string data;  // "": made queries
 };

@@ -161,8 +161,10 @@ void Dump(const Settings& settings) {
   for (int run = 0; run < settings.runs; ++run) {
     const std::uint64_t world = settings.seed + static_cast<std::uint64_t>(run);
     for (const bool held : {false, true}) {
-      std::ofstream out(settings.dump + "/" + std::to_string(run) + (held ? "-held" : "-learn") +
-                        ".txt");
+      const std::string path =
+          settings.dump + "/" + std::to_string(run) + (held ? "-held" : "-learn") + ".txt";
+      std::ofstream out(path);
+      if (!out) Die(path + ": cannot be written; is the folder there?");
       const MadeQueries made = MakeQueries(held ? kHeldOut : kQueries, kDocuments, kColumns, world,
                                            2 * world + (held ? 1 : 0));
       for (std::size_t q = 0; q < made.features.size(); ++q) {

@@ -70,7 +70,7 @@ def interval(values):
     return {"mean": values.mean(), "half": 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0}
 
 
-COLOURS = {"pdgd": "#1f6fb4", "listwise": "#2a9d4e", "reinforce": "#8e44ad", "naive": "#d9822b", "pdgd-products": "#0b3d91", "pdgd-network": "#17a2b8", "linucb": "#888", "thompson":
+COLOURS = {"pdgd": "#1f6fb4", "listwise": "#2a9d4e", "reinforce": "#8e44ad", "naive": "#d9822b", "pdgd-products": "#0b3d91", "listwise-products": "#145a32", "proven": "#c2185b", "pdgd-network": "#17a2b8", "linucb": "#888", "thompson":
            "#b5651d", "similarity": "#222"}
 
 
@@ -79,7 +79,8 @@ def draw(ours, peers, out):
     lines = [json.loads(line) for line in Path(ours).read_text().splitlines()]
     ceiling = next(json.loads(line) for line in Path(peers).read_text().splitlines() if "lambdamart" in line)["ndcg"]["mean"]
     width, height, left, right, top, bottom = 640, 400, 56, 110, 28, 44
-    x = lambda n: left + (width - left - right) * np.log10(max(n, 30) / 30) / np.log10(1e5 / 30)
+    last = max(l["sessions"][-1] for l in lines)
+    x = lambda n: left + (width - left - right) * np.log10(max(n, 30) / 30) / np.log10(last / 30)
     low = min(min(l["ndcg"]["mean"]) for l in lines) - 0.02
     y = lambda v: top + (height - top - bottom) * (ceiling + 0.02 - v) / (ceiling + 0.02 - low)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="11">',
@@ -89,7 +90,7 @@ def draw(ours, peers, out):
     for v in np.arange(np.ceil(low * 20) / 20, ceiling + 0.02, 0.05):
         parts.append(f'<path d="M{left} {y(v):.1f}H{width - right}" stroke="#e4e4e4"/><text x="{left - 6}" y="{y(v) + 4:.1f}" '
                      f'text-anchor="end">{v:.2f}</text>')
-    for n in (100, 1000, 10_000, 100_000):
+    for n in (n for n in (100, 1000, 10_000, 100_000) if n <= last):
         parts.append(f'<text x="{x(n):.1f}" y="{height - bottom + 16}" text-anchor="middle">{n:,}</text>')
     parts.append(f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">sessions</text>')
     parts.append(f'<path d="M{left} {y(ceiling):.1f}H{width - right}" stroke="#c0392b" stroke-dasharray="5 4"/><text '

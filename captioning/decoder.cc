@@ -61,6 +61,16 @@ Result<std::shared_ptr<const PictureKeys>> TextDecoder::Look(const float* image,
 
 void TextDecoder::Head(const float* hidden, std::int64_t rows, float* logits,
                        kernels::AlignedBuffer* transformed) const {
+  if (DeviceCaptioner* device = device_ == nullptr ? nullptr : device_->captioner()) {
+    const Status done = device->Head(hidden, rows, logits);
+    if (done.ok()) return;
+    (void)device_->GiveUp(done);  // the passes after it are the CPU's then
+  }
+  HeadHere(hidden, rows, logits, transformed);
+}
+
+void TextDecoder::HeadHere(const float* hidden, std::int64_t rows, float* logits,
+                           kernels::AlignedBuffer* transformed) const {
   transformed->Reserve(rows * config_.width);
   float* x = transformed->data();
   encoders::Apply(transform_, hidden, rows, encoders::KernelActivation(config_.activation), nullptr,
@@ -112,7 +122,7 @@ Status TextDecoder::Forward(const DecoderInput& in, KvCache* cache, CrossCache* 
       wanted = out->chosen.data();
     }
     out->logit_memory.Reserve(count * config_.vocabulary);
-    Head(wanted, count, out->logit_memory.data(), &out->transformed);
+    HeadHere(wanted, count, out->logit_memory.data(), &out->transformed);
     out->hidden = x;
     out->logits = out->logit_memory.data();
     return Status::Ok();

@@ -67,7 +67,8 @@ class TextDecoder {
                  DecoderOutput* out) const;
 
   // The vocabulary head by itself: hidden [rows, width] -> logits [rows, vocabulary], the bits that
-  // Forward gives for the same hidden state. Throws std::bad_alloc.
+  // Forward gives for the same hidden state. On the device while that is in use. Throws
+  // std::bad_alloc.
   void Head(const float* hidden, std::int64_t rows, float* logits,
             kernels::AlignedBuffer* transformed) const;
   // The word embedding of a token below the vocabulary, without position or norm: out [width].
@@ -76,6 +77,8 @@ class TextDecoder {
   ThreadPool* pool() const { return pool_; }  // of the options that it was loaded with
 
  private:
+  void HeadHere(const float* hidden, std::int64_t rows, float* logits,
+                kernels::AlignedBuffer* transformed) const;
   Status ForwardOnDevice(const DecoderInput& in, const DecoderRows& rows, KvCache* cache,
                          const CrossCache& cross, DecoderOutput* out) const;
 

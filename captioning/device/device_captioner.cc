@@ -70,6 +70,13 @@ class CaptionerOnDevice : public DeviceCaptioner {
     return done;
   }
 
+  Status Head(const float* hidden, std::int64_t rows, float* logits) override {
+    const std::lock_guard lock(mutex_);
+    const Status done = decoder_->Head(queue_, stream_, hidden, rows, logits);
+    if (!done.ok()) (void)stream_.Wait();
+    return done;
+  }
+
   std::string description() const override {
     return device_ + ", " + std::string(PrecisionName(encoders::PrecisionOf(type_)));
   }

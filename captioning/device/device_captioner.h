@@ -40,6 +40,10 @@ class DeviceCaptioner {
   virtual Status Forward(const DecoderInput& in, const DecoderRows& rows, const KvCache& cache,
                          const CrossCache& cross, DecoderOutput* out) = 0;
 
+  // TextDecoder::Head: hidden [rows, width] -> logits [rows, vocabulary], the bits that Forward
+  // gives for the same hidden state.
+  virtual Status Head(const float* hidden, std::int64_t rows, float* logits) = 0;
+
   // "NVIDIA H100 80GB HBM3 (sm_90), fp16"
   virtual std::string description() const = 0;
 };

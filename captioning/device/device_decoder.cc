@@ -113,7 +113,8 @@ Status DeviceDecoder::Reserve(std::int32_t slots, cuda::VramBudget* budget) {
   layout_.pictures = layout_.chosen + Aligned(kInts);
   layout_.paths = layout_.pictures + Aligned(kRows * sizeof(cuda::PictureRows));
   layout_.lists = layout_.paths + Aligned(kRows * sizeof(cuda::AttentionPath));
-  layout_.bytes = layout_.lists + kInts * static_cast<std::size_t>(config_.context);
+  layout_.bytes = std::max(layout_.lists + kInts * static_cast<std::size_t>(config_.context),
+                           static_cast<std::size_t>(kRows * width) * 2);  // as Head stages its rows
   const auto take = [&](cuda::VramArena* arena) {
     staged_ = arena->Take<std::byte>(static_cast<std::int64_t>(layout_.bytes));
     cache_ = reinterpret_cast<std::byte*>(
@@ -282,7 +283,15 @@ Status DeviceDecoder::QueueRows(const DeviceQueue& queue, std::int32_t rows,
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     ESPY_RETURN_IF_ERROR(QueueLayer(queue, l, rows));
   }
-  return logits > 0 ? QueueHead(queue, logits) : Status::Ok();
+  if (logits == 0) return Status::Ok();
+  ESPY_RETURN_IF_ERROR(cuda::GatherRows({.type = type_,
+                                         .count = logits,
+                                         .width = static_cast<std::int32_t>(config_.width),
+                                         .from = normed_,
+                                         .rows = Staged<const std::int32_t>(layout_.chosen),
+                                         .out = mixed_},
+                                        queue.stream));
+  return QueueHead(queue, logits);
 }
 
 Status DeviceDecoder::QueueLayer(const DeviceQueue& queue, std::size_t number,
@@ -339,19 +348,31 @@ Status DeviceDecoder::QueueLayer(const DeviceQueue& queue, std::size_t number,
   return PostNorm(queue, layer.mlp_norm, qkv_, rows);
 }
 
-Status DeviceDecoder::QueueHead(const DeviceQueue& queue, std::int32_t logits) const {
-  ESPY_RETURN_IF_ERROR(cuda::GatherRows({.type = type_,
-                                         .count = logits,
-                                         .width = static_cast<std::int32_t>(config_.width),
-                                         .from = normed_,
-                                         .rows = Staged<const std::int32_t>(layout_.chosen),
-                                         .out = mixed_},
-                                        queue.stream));
-  ESPY_RETURN_IF_ERROR(ApplyToFloats(queue, transform_, mixed_, logits, nullptr, head_x_,
+// mixed_ -> logits_
+Status DeviceDecoder::QueueHead(const DeviceQueue& queue, std::int32_t rows) const {
+  ESPY_RETURN_IF_ERROR(ApplyToFloats(queue, transform_, mixed_, rows, nullptr, head_x_,
                                      encoders::KernelActivation(config_.activation)));
   ESPY_RETURN_IF_ERROR(
-      AddAndNorm(queue, transform_norm_, config_.norm_eps, head_x_, nullptr, logits, mixed_));
-  return ApplyToFloats(queue, vocabulary_, mixed_, logits, nullptr, logits_);
+      AddAndNorm(queue, transform_norm_, config_.norm_eps, head_x_, nullptr, rows, mixed_));
+  return ApplyToFloats(queue, vocabulary_, mixed_, rows, nullptr, logits_);
+}
+
+Status DeviceDecoder::Head(const DeviceQueue& queue, const cuda::Stream& stream,
+                           const float* hidden, std::int64_t rows, float* logits) {
+  const std::int64_t width = config_.width, vocabulary = config_.vocabulary;
+  for (std::int64_t first = 0; first < rows; first += kRows) {
+    const std::int64_t n = std::min(kRows, rows - first);
+    const auto values = static_cast<std::size_t>(n * width);
+    ESPY_RETURN_IF_ERROR(encoders::ToSixteenBits(hidden + first * width, values, type_, "captions",
+                                                 reinterpret_cast<std::uint16_t*>(in_.data())));
+    ESPY_RETURN_IF_ERROR(stream.Upload(mixed_, in_.data(), values * 2));
+    ESPY_RETURN_IF_ERROR(QueueHead(queue, static_cast<std::int32_t>(n)));
+    const std::size_t bytes = static_cast<std::size_t>(n * vocabulary) * sizeof(float);
+    ESPY_RETURN_IF_ERROR(stream.Download(out_.data(), logits_, bytes));
+    ESPY_RETURN_IF_ERROR(stream.Wait());
+    std::memcpy(logits + first * vocabulary, out_.data(), bytes);
+  }
+  return Status::Ok();
 }
 
 }  // namespace espy::captioning

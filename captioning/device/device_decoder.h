@@ -51,6 +51,10 @@ class DeviceDecoder {
                  const DecoderInput& in, const DecoderRows& rows, const KvCache& cache,
                  const CrossCache& cross, DecoderOutput* out);
 
+  // As DeviceCaptioner::Head: done when it returns.
+  Status Head(const encoders::DeviceQueue& queue, const cuda::Stream& stream, const float* hidden,
+              std::int64_t rows, float* logits);
+
  private:
   struct Layer {
     encoders::DeviceLinear qkv;
@@ -84,7 +88,7 @@ class DeviceDecoder {
                    std::int32_t logits) const;
   Status QueueLayer(const encoders::DeviceQueue& queue, std::size_t number,
                     std::int32_t rows) const;
-  Status QueueHead(const encoders::DeviceQueue& queue, std::int32_t logits) const;
+  Status QueueHead(const encoders::DeviceQueue& queue, std::int32_t rows) const;
   Status PostNorm(const encoders::DeviceQueue& queue, const encoders::DeviceNorm& norm,
                   const void* added, std::int32_t rows) const;
   template <class T>
@@ -114,7 +118,7 @@ class DeviceDecoder {
   float* x_ = nullptr;          // [rows, width]: the stream
   void* normed_ = nullptr;      // [rows, width]: the same in 16 bits
   void* qkv_ = nullptr;         // [rows, 3 * width]; then what is to be added to the stream
-  void* mixed_ = nullptr;       // [rows, width]: what attention gives
+  void* mixed_ = nullptr;       // [rows, width]: what attention gives; then what the head reads
   void* hidden_ = nullptr;      // [rows, inter]
   float* head_x_ = nullptr;     // [rows, width]
   float* logits_ = nullptr;     // [rows, vocabulary]

@@ -1,6 +1,7 @@
 // Opening, closing and snapshots.
 #include "storage/rocks_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -49,6 +50,29 @@ std::string ManifestMark(const std::string& directory) {
   std::error_code error;
   const auto size = std::filesystem::file_size(directory + "/db/" + current, error);
   return current + ' ' + (error ? "?" : std::to_string(size));
+}
+
+// How long a reader looks again at files that its writer replaces meanwhile: a few times, and as
+// long as they are seen to move, some seconds.
+class ReaderPatience {
+ public:
+  // False: no further look.
+  bool Wait(bool moved) {
+    const bool late = std::chrono::steady_clock::now() - began_ > kWhileMoving;
+    if (++looks_ >= kReaderAttempts && (!moved || late)) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5 * std::min(looks_, kReaderAttempts)));
+    return true;
+  }
+
+ private:
+  static constexpr std::chrono::seconds kWhileMoving{20};
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  int looks_ = 0;
+};
+
+Status FilesMoved(const std::string& directory) {
+  return Status::Unavailable(directory +
+                             ": its writer replaced files at each look of some seconds; try again");
 }
 
 Status DamagedLog(const std::string& directory, const std::string& why) {
@@ -157,7 +181,7 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
   // A writer that flushes between a reader's look at the manifest and its look for logs has removed
   // a log that the older manifest still counted on, and newer logs may be there: then the end is
   // missing, or something before the end.
-  for (int attempt = 1;; ++attempt) {
+  for (ReaderPatience patience;;) {
     const std::string manifest = ManifestMark(directory);
     if (options.read_only) store->seen_files_ = FilesMark(directory);
     ESPY_ASSIGN_OR_RETURN(store->db_, OpenDb(directory, options, hooks, mark));
@@ -168,12 +192,11 @@ Result<std::unique_ptr<Store>> RocksStore::Open(const std::string& directory,
       ESPY_ASSIGN_OR_RETURN(whole, HasEveryChange(*store->db_, last));
     }
     if (whole) break;
-    if (attempt == kReaderAttempts) {
-      if (last < acked) break;  // told below
-      return Status::Unavailable(directory + ": its writer replaced files at each of " +
-                                 std::to_string(attempt) + " looks; try again");
+    const bool moved = ManifestMark(directory) != manifest;
+    if (!patience.Wait(moved)) {
+      if (moved) return FilesMoved(directory);
+      break;  // told below
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
   }
   store->last_seq_.store(last, std::memory_order_release);
   // One that cannot be read is named by verify; nothing is trimmed then.
@@ -207,10 +230,16 @@ Result<std::shared_ptr<RocksDb>> RocksStore::OpenDb(const std::string& directory
                                                     const testing::Hooks& hooks,
                                                     std::optional<std::uint64_t> mark) {
   RocksDb::OpenOptions db_options = DbOptions(options, hooks);
+  std::string manifest = ManifestMark(directory);
   Result<std::shared_ptr<RocksDb>> db = RocksDb::Open(directory, db_options);
   // A writer may replace files between a reader's look at the manifest and its opening them.
-  for (int attempt = 1; !db.ok() && options.read_only && attempt < kReaderAttempts; ++attempt) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5 * attempt));
+  for (ReaderPatience patience; !db.ok() && options.read_only;) {
+    const bool moved = ManifestMark(directory) != manifest;
+    if (!patience.Wait(moved)) {
+      if (moved) return FilesMoved(directory);
+      break;
+    }
+    manifest = ManifestMark(directory);
     db = RocksDb::Open(directory, db_options);
   }
   if (db.ok() || db.status().code() != StatusCode::kCorruption || options.recover_tail) return db;

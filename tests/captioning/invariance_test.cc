@@ -49,7 +49,7 @@ std::vector<Way> Ways() {
                     [precision](bool) {
                       return OpenTowersOnDevice(GoldenNamed("captions", "base"), precision);
                     },
-                    /*trials=*/1, /*most_rows=*/9, /*max_length=*/8});
+                    /*trials=*/1, /*most_rows=*/9, /*max_length=*/6});
   }
 #endif
   return ways;

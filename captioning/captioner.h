@@ -83,8 +83,10 @@ class Captioner {
   // What `work` returns; made again by the CPU when a GPU gave up on it.
   template <class Work>
   auto WithDevice(const Work& work) const -> decltype(work()) {
+    const bool by_device = device_.captioner() != nullptr;
     auto done = work();
-    return done.ok() || !device_.GiveUp(done.status()) ? std::move(done) : work();
+    if (done.ok() || !by_device || !device_.GiveUp(done.status())) return done;
+    return work();
   }
   // What every caption with this prompt begins with: [DEC], then the prompt's tokens.
   std::vector<std::int32_t> Start(const std::string& prompt) const;

@@ -101,6 +101,13 @@ Status TextDecoder::Forward(const DecoderInput& in, KvCache* cache, CrossCache* 
   try {
     ESPY_ASSIGN_OR_RETURN(const DecoderRows rows,
                           DecoderRows::Place(in, config_.context, *cross, cache));
+    // A GPU that is given up by another thread may be so between a picture and its text.
+    for (const std::int32_t picture : rows.pictures()) {
+      const bool on_device = cross->Picture(picture)->on_device != nullptr;
+      if (on_device == cache->on_device()) continue;
+      DropPending(cache);
+      return Status::Unavailable("decoder: a picture and its text do not lie on the same device");
+    }
     if (cache->on_device()) return ForwardOnDevice(in, rows, cache, *cross, out);
     const std::int64_t width = config_.width;
     out->workspace.tokens.Reserve(rows.size() * width);

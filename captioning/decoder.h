@@ -61,8 +61,9 @@ class TextDecoder {
   Result<std::shared_ptr<const PictureKeys>> Look(const float* image, std::int64_t tokens) const;
 
   // InvalidArgument as DecoderRows::Place says, and for a token outside of the vocabulary;
-  // ResourceExhausted when there is no memory; DeviceCaptioner's errors for a cache on the device,
-  // whose pictures must be there too. After an error no row is pending.
+  // ResourceExhausted when there is no memory; Unavailable for pictures that do not lie where the
+  // cache does; DeviceCaptioner's errors for a cache on the device. After an error no row is
+  // pending.
   Status Forward(const DecoderInput& in, KvCache* cache, CrossCache* cross,
                  DecoderOutput* out) const;
 

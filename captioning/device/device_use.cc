@@ -28,8 +28,9 @@ bool DeviceUse::GiveUp(const Status& failure) const {
   const bool lost = code == StatusCode::kUnavailable;
   const bool cannot = code == StatusCode::kResourceExhausted || code == StatusCode::kUnsupported;
   if (!lost && (!cannot || required_)) return false;
-  if (!on_.exchange(false)) return false;
-  Log(LogLevel::kWarning, failure.message() + "; going on with the CPU");
+  if (on_.exchange(false)) {  // once, whoever is the first to meet it
+    Log(LogLevel::kWarning, failure.message() + "; going on with the CPU");
+  }
   return true;
 }
 

@@ -21,9 +21,9 @@ class DeviceUse {
 
   // Null: the CPU is to do it.
   DeviceCaptioner* captioner() const { return on_ ? captioner_.get() : nullptr; }
-  // Of work that failed: whether it is to be done again, by the CPU. So it is when the device was
-  // lost and, unless the GPU was insisted on, when it cannot take the work; all later work then
-  // goes to the CPU too, with one warning to the log hook.
+  // Of work that began on the device and failed: whether it is to be done again, by the CPU. So it
+  // is when the device was lost and, unless the GPU was insisted on, when it cannot take the work;
+  // all later work then goes to the CPU too, with one warning to the log hook.
   bool GiveUp(const Status& failure) const;
 
  private:

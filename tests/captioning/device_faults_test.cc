@@ -4,6 +4,7 @@
 
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "espy/log.h"
@@ -104,6 +105,41 @@ TEST_F(DeviceCaptioningFaults, APictureThatFindsNoRoomGoesToTheCpu) {
   emulation::LimitMemory(emulation::CurrentCounts().memory + 1000);
   EXPECT_EQ(Captions(**captioner), expected);
   EXPECT_EQ(warnings_.size(), 1u);
+}
+
+// Several threads at it when it goes: each does its own again.
+TEST_F(DeviceCaptioningFaults, ThreadsThatShareALostDeviceLoseNothing) {
+  const auto expected = OnCpu();
+  const auto captioner = Load(Device::kCuda);
+  ESPY_ASSERT_OK(captioner);
+  emulation::LoseDeviceAfter(120);
+  std::vector<std::vector<std::vector<std::int32_t>>> captions(3);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& mine : captions) {
+      threads.emplace_back([&] { mine = Captions(**captioner); });
+    }
+  }
+  for (const auto& mine : captions) EXPECT_EQ(mine, expected);
+  EXPECT_EQ(warnings_.size(), 1u);
+}
+
+// What a thread meets for which the device was given up between a picture and its text.
+TEST_F(DeviceCaptioningFaults, APictureAndItsTextMustLieTogether) {
+  const auto captioner = Load(Device::kCuda);
+  ESPY_ASSERT_OK(captioner);
+  const TextDecoder& decoder = (*captioner)->decoder();
+  const GoldenPictures pictures((*captioner)->config().vision);
+  auto looked = (*captioner)->Look(pictures.views, /*with_rows=*/false);
+  ESPY_ASSERT_OK(looked);
+  KvCache here(decoder.config().layers, decoder.config().width);
+  here.Add(0);
+  DecoderOutput out;
+  const std::int32_t token = 5, parent = -1;
+  const Status status = decoder.Forward({.tokens = {&token, 1}, .parents = {&parent, 1}}, &here,
+                                        &looked->cross, &out);
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_EQ(here.length(0), 0);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ int TerminalColumns() {
 }  // namespace
 
 std::string FormatProgress(const ProgressLine& line) {
+  // Nothing is counted, and something is being made.
+  if (line.done == 0 && line.total == 0 && !line.total_grows) return line.what + " ...";
   const bool bytes = line.what == "bytes";  // these have units of their own
   const auto amount = [bytes](std::uint64_t n) { return bytes ? FormatBytes(n) : FormatCount(n); };
   std::string text = amount(line.done);

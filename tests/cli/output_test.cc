@@ -162,6 +162,14 @@ TEST(Progress, BytesComeInTheirUnits) {
   EXPECT_EQ(FormatProgress(line), "120 MB / 605 MB  19%  11 MB/s  44 s left");
 }
 
+TEST(Progress, WhatIsMadeWithoutCountingIsNamedAlone) {
+  ProgressLine line;
+  line.what = "segments";
+  EXPECT_EQ(FormatProgress(line), "segments ...");
+  line.done = 3;
+  EXPECT_EQ(FormatProgress(line), "3 segments");
+}
+
 TEST(Progress, AGrowingTotalPromisesNothing) {
   ProgressLine line;
   line.what = "pictures";

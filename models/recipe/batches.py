@@ -116,6 +116,8 @@ class Batches(torch.utils.data.IterableDataset):
         text = self.sentence(item, rng, background)
         named = bool(self._tags_of(text) & _COLOURS) or item.colour
         canvas = compose.jitter(canvas, rng, named)
+        if rng.random() < compose.HIDDEN:
+            compose.hide(canvas, rng)
         return canvas, text, item.tags | self._tags_of(text), bool(item.colour), [], [item]
 
     def _scene(self, rng):

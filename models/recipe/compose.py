@@ -11,6 +11,8 @@ HUE_OF = {"red": 0, "orange": 20, "yellow": 40, "green": 85, "blue": 155, "purpl
 RGB_OF = {"red": (210, 40, 40), "orange": (240, 150, 40), "yellow": (245, 225, 70), "green": (60, 170, 70),
           "blue": (60, 100, 220), "purple": (140, 70, 190), "pink": (245, 150, 190), "brown": (130, 85, 45),
           "black": (15, 15, 15), "white": (255, 255, 255), "gray": (140, 140, 140)}
+PARTS = 0.15    # share of the single objects of which only a part is seen
+HIDDEN = 0.15   # share of the single pictures of which a rectangle is hidden
 REDRAWN = 0.2  # share of the training pictures that are restyled
 BILINEAR, BICUBIC = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
 
@@ -82,19 +84,29 @@ def fitted(pixels, width, height):
 
 
 def single(item, side, rng, background):
-    """One object nearly filling the canvas: squashed to the square like a trimmed file, or with its own aspect."""
+    """One object nearly filling the canvas: squashed to the square like a trimmed file, or with its own aspect. Sometimes it
+    is larger than the canvas, so that it has to be known by a part."""
     canvas = background
-    scale = rng.uniform(0.6, 1.12)
+    part = rng.random() < PARTS
+    scale = rng.uniform(1.12, 1.6) if part else rng.uniform(0.6, 1.12)
     if rng.random() < 0.5:
         width, height = side * scale, side * scale
     else:
         width, height = fitted(item.pixels, side * scale, side * scale)
     width, height = round(width * rng.uniform(0.85, 1.1)), round(height * rng.uniform(0.85, 1.1))
-    left = round((side - width) * rng.uniform(0.2, 0.8))
-    top = round((side - height) * rng.uniform(0.2, 0.8))
+    margin = 0.0 if part else 0.2
+    left = round((side - width) * rng.uniform(margin, 1 - margin))
+    top = round((side - height) * rng.uniform(margin, 1 - margin))
     turn = rng.uniform(-18, 18) if rng.random() < 0.25 else 0.0
     paste(canvas, item.pixels, (left, top, width, height), item.flips and rng.random() < 0.5, turn)
     return canvas
+
+
+def hide(image, rng):
+    """Cover a rectangle of up to a fifth of the picture with one colour (random erasing, arXiv 1708.04896)."""
+    width, height = (round(image.width * rng.uniform(0.15, 0.45)) for _ in range(2))
+    left, top = rng.integers(0, image.width - width + 1), rng.integers(0, image.height - height + 1)
+    image.paste(tuple(rng.integers(0, 256, 3).tolist()), (left, top, left + width, top + height))
 
 
 def redrawn(image, rng):

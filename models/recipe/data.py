@@ -11,6 +11,7 @@ Nothing is installed: .deb files are unpacked with dpkg -x, wheels with unzip. T
 import argparse
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,10 +23,11 @@ from PIL import Image
 
 import pictures
 
-CUTOUT_SIDE = 112  # px, longer side of a cached cut-out or drawing; the model sees at most 96
-PHOTO_SIDE = 120   # px, shorter side of a cached whole photo, so that random crops keep detail
+CUTOUT_SIDE = 144  # px, longer side of a cached cut-out or drawing; the model sees at most 128
+PHOTO_SIDE = 144   # px, shorter side of a cached whole photo, so that random crops keep detail
+PROGRAMS = {"rsvg-convert": "librsvg2-bin", "apt-get": "apt", "dpkg": "dpkg"}  # program -> Debian package
 TEXTS = ("wordnet-base",)  # packages of words, not of pictures
-PHOTO_LONG = 240   # px, longer side of a cached whole photo
+PHOTO_LONG = 288   # px, longer side of a cached whole photo
 HERE = Path(__file__).resolve().parent
 
 
@@ -87,6 +89,9 @@ def cached_pixels(args):
 
 def build(cache, processes):
     """Render every usable item that the cache does not hold yet; returns how many pictures it holds then."""
+    missing = [p for p in PROGRAMS if not shutil.which(p)]
+    if missing:
+        raise SystemExit(f"{missing[0]} is not installed, and half of the pictures need it: apt-get install {PROGRAMS[missing[0]]}")
     items = [i for i in (*manifest(), *more()) if i["use"] != "exclude"]
     items.sort(key=lambda i: (i["package"], i["path"]))
     for package in sorted({i["package"] for i in items} | set(TEXTS)):

@@ -12,12 +12,15 @@ The directory: config.json, model.safetensors (float16), preprocessor_config.jso
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from model import Clip, Shape
+from model import Clip, Shape, resampled
 
+PUBLISHED = 96  # px: less than the last stage of training sees; see README.md
+POSITIONS = "vision_model.embeddings.position_embedding.weight"
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -49,24 +52,32 @@ def preprocessor_of(s):
             "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
-def write(weights, run, out):
-    """weights {name: tensor} -> a model directory."""
+def write(weights, run, out, shape=Shape()):
+    """weights {name: tensor} of any shape's positions -> a model directory."""
     from safetensors.torch import save_file
+    table = weights[POSITIONS]
+    weights = weights | {POSITIONS: torch.cat([table[:1], resampled(table[1:], shape.image // shape.patch)])}
     out.mkdir(parents=True, exist_ok=True)
     tensors = {n: t.detach().cpu().to(torch.float16).contiguous() for n, t in weights.items()}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     (out / "model.safetensors").chmod(0o644)
-    (out / "config.json").write_text(json.dumps(config_of(Shape()), indent=2) + "\n")
-    (out / "preprocessor_config.json").write_text(json.dumps(preprocessor_of(Shape()), indent=2) + "\n")
+    (out / "config.json").write_text(json.dumps(config_of(shape), indent=2) + "\n")
+    (out / "preprocessor_config.json").write_text(json.dumps(preprocessor_of(shape), indent=2) + "\n")
     for name in TOKENIZER_FILES:
         shutil.copyfile(run / name, out / name)
 
 
-def load(folder):
-    """The published float16 weights in our own model, as float32, so that what is measured is what is published."""
+def load(folder, image=None):
+    """The published float16 weights in our own model, as float32, so that what is measured is what is published.
+    `image`: the side in px of the pictures that it shall see instead of its own; its positions are resampled."""
     from safetensors.torch import load_file
-    model = Clip(Shape())
-    model.load_state_dict({n: t.float() for n, t in load_file(Path(folder) / "model.safetensors").items()})
+    weights = {n: t.float() for n, t in load_file(Path(folder) / "model.safetensors").items()}
+    own = json.loads((Path(folder) / "config.json").read_text())["vision_config"]["image_size"]
+    shape = replace(Shape(), image=image or own)
+    table = weights[POSITIONS]
+    weights[POSITIONS] = torch.cat([table[:1], resampled(table[1:], shape.image // shape.patch)])
+    model = Clip(shape)
+    model.load_state_dict(weights)
     return model.eval()
 
 
@@ -80,13 +91,14 @@ def main():
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "espy-mini")
     parser.add_argument("--mean-with", type=Path, help="the published directory that the run went on from")
+    parser.add_argument("--image", type=int, default=PUBLISHED, help="side in px of the pictures that the published model sees")
     parser.add_argument("--share", type=float, default=0.85, help="of the run's weights in that mean")
     options = parser.parse_args()
     saved = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
     weights = saved["mean"]
     if options.mean_with:
-        weights = mean(load(options.mean_with).state_dict(), weights, options.share)
-    write(weights, options.run, options.out)
+        weights = mean(load(options.mean_with, Shape().image).state_dict(), weights, options.share)
+    write(dict(weights), options.run, options.out, replace(Shape(), image=options.image))
     size = sum(f.stat().st_size for f in options.out.iterdir())
     print(f"{options.out}: step {saved['step']}, {size / 2**20:.1f} MiB")
 

@@ -17,7 +17,7 @@ from torch import nn
 @dataclass(frozen=True)
 class Shape:
     """All sizes of the model. The defaults are espy-mini: 5.0 M parameters in the image tower."""
-    image: int = 96        # px, square
+    image: int = 128       # px, square: what the last stage of training sees; export.py writes a smaller one
     patch: int = 16        # px
     vision_width: int = 256
     vision_layers: int = 6
@@ -103,6 +103,15 @@ class Encoder(nn.Module):
         return self.layers[-1](x, causal, asking)
 
 
+def resampled(table, grid):
+    """A position table [g^2, C] read at another grid, [grid^2, C]."""
+    own = math.isqrt(table.shape[0])
+    if grid == own:
+        return table
+    square = table.T.view(1, -1, own, own)
+    return F.interpolate(square, (grid, grid), mode="bilinear", antialias=True, align_corners=False).flatten(2)[0].T
+
+
 class VisionEmbeddings(nn.Module):
     def __init__(self, s):
         super().__init__()
@@ -112,13 +121,8 @@ class VisionEmbeddings(nn.Module):
         self.patch = s.patch
 
     def positions(self, grid):
-        """[grid^2, C]: the position table, resampled when training looks at smaller pictures."""
-        table = self.position_embedding.weight[1:]
-        own = math.isqrt(table.shape[0])
-        if grid == own:
-            return table
-        square = table.T.view(1, -1, own, own)
-        return F.interpolate(square, (grid, grid), mode="bilinear", antialias=True).flatten(2)[0].T
+        """[grid^2, C]: the position table, for the size of picture that training looks at."""
+        return resampled(self.position_embedding.weight[1:], grid)
 
     def forward(self, pixels):
         """pixels [B, 3, H, H] -> [B, 1 + patches, C]"""

@@ -34,7 +34,7 @@ from start import start_vision
 WARMUP = 0.03       # share of the budget
 # (until this share of the budget, px): small pictures first, at less than half the price (progressive resizing); the end
 # sees exactly what the published model sees.
-STAGES = ((0.35, 64), (1.01, 96))
+STAGES = ((0.3, 96), (1.01, 128))
 MEAN_DECAY = 0.998  # of the running mean of the weights, a step
 
 
@@ -236,7 +236,7 @@ def main():
     run = Run(options, len(stream.tags))
     if not run.restore(options.run):
         if options.continue_from:
-            run.model.load_state_dict(export.load(options.continue_from).state_dict())
+            run.model.load_state_dict(export.load(options.continue_from, Shape().image).state_dict())
             words = evaluate.Asker(run.model, file).texts(list(stream.tags))  # where the text tower has them already
             run.helpers.vectors.data.copy_(torch.from_numpy(words))
             run.model.train()

@@ -259,7 +259,7 @@ def main():
     stream = iter(batches.Stream(shards, tags, options.batch, options.seed + 1000 * run.step))
     if not resumed:
         some = torch.cat([normalised(next(stream)["pixels"]) for _ in range(4)])
-        left = start_vision(run.model, mini_export.load(options.mini), some)
+        left = start_vision(run.model, mini_export.load(options.mini, Shape().image), some)
         print(f"picture tower from {options.mini}: {100 * left:.1f} % of the first norm's variance is not linear")
         run.begin_mean()
     print(f"{sum(len(s.captions) for s in shards)} pictures, {sum(p.numel() for p in run.model.parameters())} parameters, "

@@ -38,7 +38,8 @@ def test_embeddings_are_unit_vectors_of_the_joint_dimension(published, inputs):
 
 
 def test_whole_picture_is_squashed_to_the_square(inputs):
-    assert inputs["pixel_values"].shape[1:] == (3, 96, 96)
+    side = json.loads((MODEL / "config.json").read_text())["vision_config"]["image_size"]
+    assert inputs["pixel_values"].shape[1:] == (3, side, side)
     assert float(inputs["pixel_values"].min()) >= -1.01 and float(inputs["pixel_values"].max()) <= 1.01
 
 
@@ -49,6 +50,20 @@ def test_recipe_model_and_transformers_agree(published, inputs):
         image, text = own.image(inputs["pixel_values"]), own.text(inputs["input_ids"])
     assert (out.image_embeds - image).abs().max() < TOLERANCE
     assert (out.text_embeds - text).abs().max() < TOLERANCE
+
+
+def test_weights_are_read_for_pictures_of_another_size():
+    own = export.load(MODEL)
+    larger = export.load(MODEL, own.shape.image + 2 * own.shape.patch)
+    grid = own.shape.image // own.shape.patch
+    tables = [m.vision_model.embeddings.position_embedding.weight for m in (own, larger)]
+    assert tables[1].shape == ((grid + 2) ** 2 + 1, own.shape.vision_width)
+    assert torch.equal(tables[0][0], tables[1][0])  # the class token's
+    # A finer grid over the same square: its corners are nearly the coarser one's, its mean is.
+    assert torch.allclose(tables[0][1:].mean(0), tables[1][1:].mean(0), atol=0.05)
+    side = larger.shape.image
+    with torch.inference_mode():
+        assert torch.isfinite(larger.image(torch.zeros(1, 3, side, side))).all()
 
 
 def test_case_and_spaces_do_not_change_a_query(published):

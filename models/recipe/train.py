@@ -32,8 +32,8 @@ from scenes import plural
 from start import start_vision
 
 WARMUP = 0.03       # share of the budget
-# (until this share of the budget, px): small pictures first, at less than half the price (progressive resizing); the end
-# sees exactly what the published model sees.
+# (until this share of the budget, px): small pictures first, at about half the price (progressive resizing). Rounds 1 to 6
+# had 64 px and then 96 px.
 STAGES = ((0.3, 96), (1.01, 128))
 MEAN_DECAY = 0.998  # of the running mean of the weights, a step
 

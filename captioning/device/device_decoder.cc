@@ -11,7 +11,6 @@
 #include "base/status_macros.h"
 #include "encoders/device/device_choice.h"
 #include "encoders/transformer.h"
-#include "kernels/cuda/norm.h"
 #include "kernels/cuda/path_attention.h"
 #include "kernels/cuda/picture_attention.h"
 #include "kernels/cuda/rows.h"
@@ -255,17 +254,7 @@ Status DeviceDecoder::Forward(const DeviceQueue& queue, const cuda::Stream& stre
 
 Status DeviceDecoder::PostNorm(const DeviceQueue& queue, const encoders::DeviceNorm& norm,
                                const void* added, std::int32_t rows) const {
-  return cuda::ResidualNorm({.type = type_,
-                             .rows = rows,
-                             .width = norm.width,
-                             .x = x_,
-                             .added = added,
-                             .weight = norm.weight,
-                             .bias = norm.bias,
-                             .eps = config_.norm_eps,
-                             .post = true,
-                             .out = normed_},
-                            queue.stream);
+  return AddAndNorm(queue, norm, config_.norm_eps, x_, added, rows, normed_, /*post=*/true);
 }
 
 Status DeviceDecoder::QueueRows(const DeviceQueue& queue, std::int32_t rows,

@@ -69,7 +69,7 @@ Status ApplyToFloats(const DeviceQueue& queue, const DeviceLinear& linear, const
 }
 
 Status AddAndNorm(const DeviceQueue& queue, const DeviceNorm& norm, float eps, float* x,
-                  const void* added, std::int32_t rows, void* out) {
+                  const void* added, std::int32_t rows, void* out, bool post) {
   return cuda::ResidualNorm({.type = queue.type,
                              .rows = rows,
                              .width = norm.width,
@@ -78,6 +78,7 @@ Status AddAndNorm(const DeviceQueue& queue, const DeviceNorm& norm, float eps, f
                              .weight = norm.weight,
                              .bias = norm.bias,
                              .eps = eps,
+                             .post = post,
                              .out = out},
                             queue.stream);
 }

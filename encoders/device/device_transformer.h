@@ -31,9 +31,9 @@ Status Apply(const DeviceQueue& queue, const DeviceLinear& linear, const void* a
 Status ApplyToFloats(const DeviceQueue& queue, const DeviceLinear& linear, const void* a,
                      std::int32_t rows, const float* residual, float* out,
                      kernels::Activation activation = kernels::Activation::kNone);
-// x += added (may be null); out = norm(x), in 16 bits.
+// x += added (may be null); out = norm(x), in 16 bits. `post`: x becomes the norm too.
 Status AddAndNorm(const DeviceQueue& queue, const DeviceNorm& norm, float eps, float* x,
-                  const void* added, std::int32_t rows, void* out);
+                  const void* added, std::int32_t rows, void* out, bool post = false);
 
 // Sequences one after the other; the pointers are to device memory.
 struct DeviceSequences {

@@ -7,6 +7,31 @@
 
 namespace espy::cuda {
 
+// A lane's columns of one query and head, ready for scores in base 2.
+template <class T, int kColumns>
+struct QueryOfLane {
+  float q[kColumns];
+
+  ESPY_DEVICE QueryOfLane(const T* from, int head_dim, float scale) {
+    constexpr float kLog2OfE = 1.44269504f;
+    for (int c = 0; c < kColumns; ++c) {
+      const int i = c * 32 + ThreadInBlock() % 32;
+      q[c] = i < head_dim ? ToFloat(from[i]) * scale * kLog2OfE : 0;
+    }
+  }
+
+  // The whole warp's product with a key, in every lane.
+  ESPY_DEVICE float Score(const T* key, int head_dim) const {
+    float score = 0;
+    for (int c = 0; c < kColumns; ++c) {
+      const int i = c * 32 + ThreadInBlock() % 32;
+      if (i < head_dim) score += q[c] * ToFloat(key[i]);
+    }
+    for (int mask = 16; mask > 0; mask /= 2) score += ShuffleXor(score, mask);
+    return score;
+  }
+};
+
 // Of one query and head, in a warp: lane l holds the columns l, l + 32, ... of the head. Scores are
 // in base 2 (times log2 of e) and the same in every lane.
 template <int kColumns>
@@ -24,6 +49,23 @@ struct OnlineSoftmax {
     sum = sum * factor + weight;
 #pragma unroll
     for (int c = 0; c < kColumns; ++c) out[c] = out[c] * factor + weight * value(c);
+  }
+
+  // The key that has this score and this value.
+  template <class T>
+  ESPY_DEVICE void AddKey(float score, const T* value, int head_dim) {
+    Add(score, [&](int c) {
+      const int i = c * 32 + ThreadInBlock() % 32;
+      return i < head_dim ? ToFloat(value[i]) : 0.0f;
+    });
+  }
+
+  template <class T>
+  ESPY_DEVICE void Store(T* to, int head_dim) const {
+    for (int c = 0; c < kColumns; ++c) {
+      const int i = c * 32 + ThreadInBlock() % 32;
+      if (i < head_dim) to[i] = FromFloat<T>(out[c] / sum);
+    }
   }
 
   // What another warp gathered of the same query; one that saw no key changes nothing.

@@ -16,9 +16,7 @@ namespace espy::cuda {
 // (blocks of one row a warp, heads).
 template <class T, int kColumns>
 ESPY_KERNEL AttentionAlongPaths(PathAttentionArgs args) {
-  constexpr float kLog2OfE = 1.44269504f;
   const int row = BlockX() * (ThreadsOfBlock() / 32) + ThreadInBlock() / 32;
-  const int lane = ThreadInBlock() % 32;
   if (row >= args.rows) return;  // whole warps
   const std::int64_t column = static_cast<std::int64_t>(BlockY()) * args.head_dim;
   const AttentionPath path = args.paths[row];
@@ -26,33 +24,16 @@ ESPY_KERNEL AttentionAlongPaths(PathAttentionArgs args) {
   const T* keys = static_cast<const T*>(args.k.data) + path.first * args.k.row_stride + column;
   const T* values = static_cast<const T*>(args.v.data) + path.first * args.v.row_stride + column;
 
-  float q[kColumns];
-  for (int c = 0; c < kColumns; ++c) {
-    const int i = c * 32 + lane;
-    q[c] = i < args.head_dim ? ToFloat(from[i]) * args.scale * kLog2OfE : 0;
-  }
+  const QueryOfLane<T, kColumns> query(from, args.head_dim, args.scale);
   OnlineSoftmax<kColumns> softmax;
   const int seen = path.kept + path.path_length;
   for (int n = 0; n < seen; ++n) {
     const std::int64_t slot = n < path.kept ? n : args.slots[path.path + n - path.kept];
     const T* k = keys + slot * args.k.row_stride;
     const T* v = values + slot * args.v.row_stride;
-    float score = 0;
-    for (int c = 0; c < kColumns; ++c) {
-      const int i = c * 32 + lane;
-      if (i < args.head_dim) score += q[c] * ToFloat(k[i]);
-    }
-    for (int mask = 16; mask > 0; mask /= 2) score += ShuffleXor(score, mask);
-    softmax.Add(score, [&](int c) {
-      const int i = c * 32 + lane;
-      return i < args.head_dim ? ToFloat(v[i]) : 0.0f;
-    });
+    softmax.AddKey(query.Score(k, args.head_dim), v, args.head_dim);
   }
-  T* to = static_cast<T*>(args.out) + row * args.out_stride + column;
-  for (int c = 0; c < kColumns; ++c) {
-    const int i = c * 32 + lane;
-    if (i < args.head_dim) to[i] = FromFloat<T>(softmax.out[c] / softmax.sum);
-  }
+  softmax.Store(static_cast<T*>(args.out) + row * args.out_stride + column, args.head_dim);
 }
 
 }  // namespace espy::cuda

@@ -26,7 +26,6 @@ struct GatheredByWarp {
 // Lanes hold every 32nd column; head_dim <= 32 * kColumns. Grid: (rows, heads).
 template <class T, int kColumns>
 ESPY_KERNEL AttentionToPictures(PictureAttentionArgs args) {
-  constexpr float kLog2OfE = 1.44269504f;
   const int row = BlockX();
   const int warp = ThreadInBlock() / 32, lane = ThreadInBlock() % 32;
   const std::int64_t width = static_cast<std::int64_t>(args.heads) * args.head_dim;
@@ -36,27 +35,14 @@ ESPY_KERNEL AttentionToPictures(PictureAttentionArgs args) {
   const T* keys =
       static_cast<const T*>(picture.data) + args.layer * picture.tokens * 2 * width + column;
 
-  float q[kColumns];
-  for (int c = 0; c < kColumns; ++c) {
-    const int i = c * 32 + lane;
-    q[c] = i < args.head_dim ? ToFloat(from[i]) * args.scale * kLog2OfE : 0;
-  }
+  const QueryOfLane<T, kColumns> query(from, args.head_dim, args.scale);
   const int share = (picture.tokens + kPictureWarps - 1) / kPictureWarps;
   const int begin = warp * share;
   const int end = begin + share < picture.tokens ? begin + share : picture.tokens;
   OnlineSoftmax<kColumns> softmax;
   for (int n = begin; n < end; ++n) {
     const T* k = keys + n * 2 * width;
-    float score = 0;
-    for (int c = 0; c < kColumns; ++c) {
-      const int i = c * 32 + lane;
-      if (i < args.head_dim) score += q[c] * ToFloat(k[i]);
-    }
-    for (int mask = 16; mask > 0; mask /= 2) score += ShuffleXor(score, mask);
-    softmax.Add(score, [&](int c) {
-      const int i = c * 32 + lane;
-      return i < args.head_dim ? ToFloat(k[width + i]) : 0.0f;
-    });
+    softmax.AddKey(query.Score(k, args.head_dim), k + width, args.head_dim);
   }
 
   auto* gathered = reinterpret_cast<GatheredByWarp<kColumns>*>(SharedMemory());
@@ -71,11 +57,7 @@ ESPY_KERNEL AttentionToPictures(PictureAttentionArgs args) {
     const GatheredByWarp<kColumns>& more = gathered[other];
     softmax.Merge(more.largest, more.sum, [&](int c) { return more.out[c * 32 + lane]; });
   }
-  T* to = static_cast<T*>(args.out) + row * args.out_stride + column;
-  for (int c = 0; c < kColumns; ++c) {
-    const int i = c * 32 + lane;
-    if (i < args.head_dim) to[i] = FromFloat<T>(softmax.out[c] / softmax.sum);
-  }
+  softmax.Store(static_cast<T*>(args.out) + row * args.out_stride + column, args.head_dim);
 }
 
 }  // namespace espy::cuda

@@ -15,7 +15,7 @@ namespace espy::captioning {
 
 namespace {
 
-constexpr std::size_t kPicturesAtOnce = 16;  // as Captioner does
+constexpr std::size_t kPicturesAtOnce = 16;
 
 kernels::Precision OfProducts(Precision precision) {
   if (precision == Precision::kBfloat16) return kernels::Precision::kBfloat16;

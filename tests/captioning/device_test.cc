@@ -65,13 +65,8 @@ std::vector<std::string> DeviceCases() {
   return names;
 }
 
-class DeviceCaptions : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    const Result<std::string> device = encoders::DescribeDevice();
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-  }
-};
+class DeviceCaptions : public DeviceCaptioning,
+                       public ::testing::WithParamInterface<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Transformers, DeviceCaptions, ::testing::ValuesIn(DeviceCases()),
                          [](const auto& golden) { return golden.param; });
 

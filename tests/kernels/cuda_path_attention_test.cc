@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -79,16 +78,11 @@ struct Problem {
     return value / sum;
   }
 
-  DeviceBuffer Up(std::vector<float>* values) const {
-    return type == ElementType::kFloat32 ? OnDevice(*values) : OnDevice(Cut(type, values));
-  }
-
   std::vector<float> Run() {
-    const DeviceBuffer dq = Up(&q), dk = Up(&k), dv = Up(&v);
+    const DeviceBuffer dq = OnDeviceIn(type, &q), dk = OnDeviceIn(type, &k),
+                       dv = OnDeviceIn(type, &v);
     const DeviceBuffer dpaths = OnDevice(paths), dslots = OnDevice(slots);
-    const std::size_t bytes = q.size() * (type == ElementType::kFloat32 ? 4 : 2);
-    Result<DeviceBuffer> out = DeviceBuffer::Allocate(bytes);
-    EXPECT_TRUE(out.ok());
+    const DeviceBuffer out = RoomFor(type, q.size());
     const Status status = PathAttention({.type = type,
                                          .rows = static_cast<std::int32_t>(paths.size()),
                                          .heads = heads,
@@ -99,19 +93,11 @@ struct Problem {
                                          .q = {dq.data(), width},
                                          .k = {dk.data(), width},
                                          .v = {dv.data(), width},
-                                         .out = out->data(),
+                                         .out = out.data(),
                                          .out_stride = width},
                                         nullptr);
     EXPECT_TRUE(status.ok()) << status.message();
-    std::vector<std::uint8_t> raw(bytes);
-    EXPECT_TRUE(out->Download(raw.data()).ok());
-    std::vector<float> values(q.size());
-    if (type == ElementType::kFloat32) {
-      std::memcpy(values.data(), raw.data(), bytes);
-    } else {
-      kernels::ToFloat(raw.data(), type, static_cast<std::int64_t>(values.size()), values.data());
-    }
-    return values;
+    return FloatsOf(type, out);
   }
 
   ElementType type;
@@ -134,9 +120,7 @@ TEST_F(PathAttentionTest, IsWhatPlainLoopsGive) {
       Problem problem(type, 3, head_dim, static_cast<unsigned>(head_dim));
       const std::vector<float> out = problem.Run();
       // One rounding of the result to its format (values are below 4), and FP32 sums before it.
-      const double rounding = type == ElementType::kFloat32   ? 0
-                              : type == ElementType::kFloat16 ? 0x1p-11
-                                                              : 0x1p-8;
+      const double rounding = RoundingOf(type);
       for (std::size_t row = 0; row < problem.paths.size(); ++row) {
         for (std::int64_t column = 0; column < problem.width; ++column) {
           const double expected = problem.Expected(row, column);

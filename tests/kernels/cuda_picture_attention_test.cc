@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "kernels/cuda/picture_attention.h"
@@ -56,14 +55,10 @@ struct Problem {
     return value / sum;
   }
 
-  DeviceBuffer Up(std::vector<float>* values) const {
-    return type == ElementType::kFloat32 ? OnDevice(*values) : OnDevice(Cut(type, values));
-  }
-
   // The rows that are asked for, in that order.
   std::vector<float> Run(const std::vector<std::size_t>& asked) {
     std::vector<DeviceBuffer> buffers;
-    for (std::vector<float>& picture : pictures) buffers.push_back(Up(&picture));
+    for (std::vector<float>& picture : pictures) buffers.push_back(OnDeviceIn(type, &picture));
     std::vector<float> queries;
     std::vector<PictureRows> rows;
     for (const std::size_t row : asked) {
@@ -71,11 +66,9 @@ struct Problem {
       queries.insert(queries.end(), first, first + width);
       rows.push_back({buffers[looked_at[row]].data(), tokens[looked_at[row]]});
     }
-    (void)Up(&q);  // cut as the queries are
-    const DeviceBuffer dq = Up(&queries), drows = OnDevice(rows);
-    const std::size_t bytes = queries.size() * (type == ElementType::kFloat32 ? 4 : 2);
-    Result<DeviceBuffer> out = DeviceBuffer::Allocate(bytes);
-    EXPECT_TRUE(out.ok());
+    (void)OnDeviceIn(type, &q);  // cut as the queries are
+    const DeviceBuffer dq = OnDeviceIn(type, &queries), drows = OnDevice(rows);
+    const DeviceBuffer out = RoomFor(type, queries.size());
     const Status status =
         PictureAttention({.type = type,
                           .rows = static_cast<std::int32_t>(asked.size()),
@@ -85,19 +78,11 @@ struct Problem {
                           .pictures = static_cast<const PictureRows*>(drows.data()),
                           .layer = 1,
                           .q = {dq.data(), width},
-                          .out = out->data(),
+                          .out = out.data(),
                           .out_stride = width},
                          nullptr);
     EXPECT_TRUE(status.ok()) << status.message();
-    std::vector<std::uint8_t> raw(bytes);
-    EXPECT_TRUE(out->Download(raw.data()).ok());
-    std::vector<float> values(queries.size());
-    if (type == ElementType::kFloat32) {
-      std::memcpy(values.data(), raw.data(), bytes);
-    } else {
-      kernels::ToFloat(raw.data(), type, static_cast<std::int64_t>(values.size()), values.data());
-    }
-    return values;
+    return FloatsOf(type, out);
   }
 
   std::vector<std::size_t> All() const {
@@ -125,9 +110,7 @@ TEST_F(PictureAttentionTest, IsWhatPlainLoopsGive) {
     for (const std::int32_t head_dim : {1, 32, 64, 72, 128, 200}) {
       Problem problem(type, 2, head_dim, static_cast<unsigned>(head_dim));
       const std::vector<float> out = problem.Run(problem.All());
-      const double rounding = type == ElementType::kFloat32   ? 0
-                              : type == ElementType::kFloat16 ? 0x1p-11
-                                                              : 0x1p-8;
+      const double rounding = RoundingOf(type);
       for (std::size_t row = 0; row < problem.looked_at.size(); ++row) {
         for (std::int64_t column = 0; column < problem.width; ++column) {
           const double expected = problem.Expected(row, column);

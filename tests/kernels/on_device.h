@@ -52,6 +52,31 @@ inline std::vector<std::uint16_t> Cut(kernels::ElementType type, std::vector<flo
   return bits;
 }
 
+// A copy of the values in device memory in `type`, to which they are cut first.
+inline DeviceBuffer OnDeviceIn(kernels::ElementType type, std::vector<float>* values) {
+  return type == kernels::ElementType::kFloat32 ? OnDevice(*values) : OnDevice(Cut(type, values));
+}
+
+// Room for n values of `type`, and what lies there.
+inline DeviceBuffer RoomFor(kernels::ElementType type, std::size_t n) {
+  Result<DeviceBuffer> buffer = DeviceBuffer::Allocate(n * kernels::ElementBytes(type));
+  EXPECT_TRUE(buffer.ok()) << buffer.status().message();
+  return std::move(buffer).value();
+}
+inline std::vector<float> FloatsOf(kernels::ElementType type, const DeviceBuffer& buffer) {
+  std::vector<std::uint8_t> raw(buffer.bytes());
+  EXPECT_TRUE(buffer.Download(raw.data()).ok());
+  std::vector<float> values(raw.size() / kernels::ElementBytes(type));
+  kernels::ToFloat(raw.data(), type, static_cast<std::int64_t>(values.size()), values.data());
+  return values;
+}
+
+// Half a unit of the type's last place, as a share of the number.
+inline double RoundingOf(kernels::ElementType type) {
+  if (type == kernels::ElementType::kFloat32) return 0;
+  return type == kernels::ElementType::kFloat16 ? 0x1p-11 : 0x1p-8;
+}
+
 // Skips each test, with the driver's words, where there is no GPU.
 class CudaTest : public testing::Test {
  protected:
